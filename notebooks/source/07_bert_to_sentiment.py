@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 07 · BERT to sentiment
 #
-# A network pretrained on English text becomes one that tells praise from complaint, and one that finds the answer to
-# a question in a text. The recipe is the same as for pictures: load, freeze, add a head, train, unfreeze. One result
-# is different: with many labels the frozen network loses to a bag of words.
+# A network pretrained on English text becomes one that tells praise from complaint. The recipe is the same as for
+# pictures: load, freeze, add a head, train, unfreeze. One result is different: with many labels a bag of words
+# catches up with the frozen network. Then you see how far a small one gets at finding the answer to a question in a
+# text.
 #
 # **Minutes:** about 70 · **Needs:** MiniLM, which `make learn` installs; elsewhere `tlcourse fetch minilm`
 
@@ -17,7 +18,7 @@
 # - to find an answer in a text collection by meaning (semantic search), and to measure how often it is found;
 # - to train a head on a frozen BERT in Keras, then to fine-tune its last layers, with a learning-rate warm-up;
 # - when a bag of words is as good, and what happens on another kind of text (domain shift);
-# - to mark the answer in a text (extractive question answering), on countries and sentences never seen in training.
+# - to mark the answer in a text (extractive question answering), and to test it on new countries and new sentences.
 #
 # ## What a BERT reads
 #
@@ -53,7 +54,7 @@ model
 from tokenizers import BertWordPieceTokenizer
 
 tokenizer = BertWordPieceTokenizer(str(model.folder / "vocab.txt"))
-tokenizer.enable_truncation(32)  # about three in ten sentences are longer, and are cut, to save time
+tokenizer.enable_truncation(32)  # longer sentences are cut, to save time
 encoding = tokenizer.encode("An unwatchable film about tokenization.")
 print(encoding.tokens)
 print(encoding.ids)
@@ -118,7 +119,7 @@ faq, known.shape
 
 # %% [markdown]
 # How similar are two sentences? We take the angle between their embeddings: the **cosine similarity** is 1 where they
-# point in the same direction, and about 0 where the sentences have nothing to do with each other.
+# point in the same direction, and 0 where they are at right angles.
 
 
 # %%
@@ -146,7 +147,8 @@ for row, cosine in zip(nearest[0], cosines[0], strict=True):
 # is really close, but five are returned all the same.
 #
 # How often is the right answer among the five? The FAQ's own questions tell: for each we know which sentences answer
-# it. **Recall@5** is the share of questions with at least one of them among the five nearest.
+# it. **Recall@5** is here the share of questions with at least one of them among the five nearest (also called *hit
+# rate*).
 
 # %%
 nearest, _ = five_nearest(faq.questions)
@@ -307,12 +309,15 @@ report("fine-tuned BERT", upper.predict(lowered["test"], verbose=0).argmax(axis=
 tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 sentences")
 
 # %% [markdown]
+# Where is the validation loss lowest? `restore_best_weights` goes back to that epoch, and the accuracy above is that
+# of its network.
+#
 # One split of 200 sentences proves little; there are five of them below. First the helper. `model.extract_features`
 # is `embed` without the cut at 32 tokens, and `tl.fine_tune` does nearly what you have just done: a linear probe as
 # the head, then the layers from the one that you name, with warm-up and AdamW. (Here only the last layer, two epochs,
 # and no validation set, to save time and memory.) What the frozen layers return for each token is computed once and
-# cached; sentences of one length go together, so that nothing is padded. On so few test sentences, differences of one
-# or two points are noise.
+# cached; sentences of one length go together, so that nothing is padded. With 120 test sentences, one standard error
+# of an accuracy is about four points: these numbers do not tell which way is better.
 
 # %%
 del classifier, head, copied, upper, lowered  # to save memory; to train again, start at "import math"
@@ -333,8 +338,9 @@ sorted({"_".join(path.split("/")[0].split("_")[:2]) for path in tuned.record["ch
 # %% [markdown]
 # ## What did it look at?
 #
-# Attention can be displayed: for each layer and head, how much each token took from each other one. This is the
-# average over the heads of the last layer of MiniLM, as it was before fine-tuning:
+# Attention can be displayed: how much each token took from each other one. A layer computes it several times side by
+# side. These parts are called *heads*, too, and have nothing to do with the new head. This is the average over those
+# of the last layer of MiniLM, as it was before fine-tuning:
 
 # %%
 sentence = "The plot is thin, but the actors save it."
@@ -342,20 +348,22 @@ weights = model.attentions(sentence)
 tl.show.attention(model.tokens(sentence), weights[-1].mean(axis=0), "Last layer, average over its heads")
 
 # %% [markdown]
-# It is tempting to read this as the reason for the answer. But a weight says where a token took something *from*, not
+# The first column is the brightest: most is taken from `[CLS]`, a token without a meaning of its own. It is tempting
+# to read such a picture as the reason for the answer. But a weight says where a token took something *from*, not
 # what that did to the answer, and each token already contains what it took from others in the five layers before
 # (Jain and Wallace, "Attention is not Explanation", 2019). Another question is closer to what we want to know, and it
 # works with any classifier: **how does the answer change if a word is left out?**
 
 # %%
+print(f"probability of praise: {tuned.predict_proba(sentence)[0, 1]:.0%}")
 words = sentence.split()
 shorter = [" ".join(words[:index] + words[index + 1 :]) for index in range(len(words))]
 effect = tuned.predict_proba(sentence)[0, 1] - tuned.predict_proba(shorter)[:, 1]
 tl.show.bars(words, effect, "how much the word adds to the probability of praise", sentence.rstrip("."))
 
 # %% [markdown]
-# The longest bars belong to the words that this network's answer depends on most, here and in this sentence. One
-# sentence does not show how it reads in general.
+# The longest bars belong to the words that this network's answer depends on most, in this sentence. (A comma or a
+# full stop is left out with its word.) One sentence does not show how it reads in general.
 #
 # ## How many labels?
 #
@@ -381,19 +389,23 @@ tl.show.learning_curve(curve, "Opinions on films: accuracy by number of labels")
 for method in ("bag of words", "from scratch", "fine-tuned BERT"):
     for labels, difference, error in curve.differences(method, "frozen BERT"):
         print(f"{labels:5,} labels: {method} − frozen BERT {difference:+.1%} ± {error:.1%}")
+n = len(films.test)
+print(f"standard error of an accuracy of 80% on {n:,} test sentences: {np.sqrt(0.8 * 0.2 / n):.1%}")
 
 # %% [markdown]
-# (With all labels the frozen BERT has a standard deviation of 0: every split has the same training sentences, and
-# nothing else in this method is random.)
+# With all labels, every split has the same training sentences. So ± says only what is random in the methods: nothing
+# in the frozen BERT's probe; in the bag of words, the folds by which its regularization is chosen. The test sentences
+# are always the same. Others would change each accuracy by about the standard error in the last line.
 #
 # - **Few labels.** The two methods without pretraining are close to chance with five labels of each class, and
 #   clearly above it with a hundred. The frozen BERT is ahead of them, by more with a hundred than with five.
-# - **All labels.** *The bag of words has overtaken the frozen BERT.* Frozen features are those that the pretraining
-#   needed, and MiniLM was tuned to put sentences about the same thing close together. Our explanation is that its
-#   features say little about praise and blame, and that a linear probe cannot make up for it with more labels.
+# - **All labels.** *The bag of words has caught up with the frozen BERT.* It is ahead on these test sentences, by
+#   less than two of the standard errors in the last line. Frozen features are those that the pretraining needed, and
+#   MiniLM was tuned to put sentences about the same thing close together. Our explanation is that they say less about
+#   praise and blame than about the subject, and that a linear probe cannot make up for it with more labels.
 # - **Fine-tuning** changes the features themselves. With five labels of each class the difference from the probe is
 #   smaller than its standard error; with twenty it is about three times as large, with a hundred, and with all, nine
-#   times or more.
+#   times or more. (On two hundred solar cells, lesson 05 found no clear gain.)
 #
 # What did each method cost?
 
@@ -428,11 +440,13 @@ for domain in ("films", "products", "tweets"):
 # Compare every line with the larger class.
 #
 # - **The bag of words** has learned the words of film critics, and so has the network from scratch. On products they
-#   are hardly better than the baseline, if at all; on tweets they are worse.
+#   are hardly better than the baseline, if at all; on tweets they are worse. From films to products the bag of words
+#   loses most.
 # - **The frozen BERT** loses least from films to products and to tweets.
 # - **The fine-tuned BERT** has the highest accuracy on films and on products. On tweets it is *below the baseline*,
-#   and below the frozen one. Fine-tuning can spoil features for other domains (Kumar and others, "Fine-Tuning can
-#   Distort Pretrained Features and Underperform Out-of-Distribution", 2022).
+#   and below the frozen one: from films to tweets it loses most. Fine-tuning can spoil features for other domains
+#   (Kumar and others, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", 2022). Has
+#   it spoiled them here, or only the head's decision boundary? The next table tells.
 #
 # Nothing warns you: a classifier answers as readily out of domain as in its own. Only labels of the new domain show
 # how good it is. To label ten, forty or two hundred of the new sentences is a matter of minutes. What is the best use
@@ -461,11 +475,9 @@ for domain, ways in study["new_labels"].items():
 
 # %% [markdown]
 # With five labels of each class, a new head on the *features* of the network that was fine-tuned on films is better
-# than fine-tuning on them directly, also on tweets, where that network's own answers were below the baseline. Its
-# features transferred to tweets; its decision boundary did not. With a hundred labels of each class the difference on
-# products is about as large as its standard error, and on tweets direct fine-tuning is ahead. On tweets with five and
-# twenty labels, the probe on films and new labels together, with nothing fine-tuned, is within one standard deviation
-# of both.
+# than fine-tuning MiniLM on those few labels directly, also on tweets, where that network's own answers were below
+# the baseline. Its features transferred to tweets; its decision boundary did not. With a hundred labels of each class
+# the difference on products is about as large as its standard error, and on tweets direct fine-tuning is ahead.
 #
 # Where the features tuned on films help, that is transfer twice over: a network pretrained for one task is fine-tuned
 # for a second one, and the result is the pretrained network for a third.
@@ -478,8 +490,11 @@ for domain, ways in study["new_labels"].items():
 #
 # ```text
 # [CLS] what is the capital of kenya ? [SEP] the capital of mali is bamako . the capital of kenya is nairobi . [SEP]
-#                                                                                            start ↑ ↑ end
+#                                                                                       start and end:  ↑
 # ```
+#
+# The answer is one token here, so that it starts and ends there. (A BERT of `transformers` gets a third input with
+# pairs, the *token types*: 0 for the question, 1 for the text. Ours does without.)
 #
 # To train it we need questions with known answers. `facts` (bundled) makes them from a table of countries and from
 # sentences with gaps. Each text says the same about two countries, and something else about the one that is asked
@@ -516,7 +531,8 @@ targets = np.array([
 print(encodings[0].tokens[slice(*targets[0] + [0, 1])], question_ids.shape, targets.shape)
 
 # %% [markdown]
-# The head and its loss: a softmax over the *positions*, once for the start and once for the end.
+# The head and its loss: a softmax over the *positions*, once for the start and once for the end. (Those of question
+# and padding take part; the network has to learn that they are never right.)
 
 # %%
 reader = keras.Sequential([keras.Input((None, 384)), keras.layers.Dense(2, name="span")])
@@ -600,11 +616,11 @@ for part in ("training set", "new countries", "new countries, new sentences", "e
         print(f"    {arm:13} exact match {exact.mean():5.1f} ± {exact.std(ddof=1):4.1f} %, F1 {f1.mean():5.1f} %")
 
 # %% [markdown]
-# All that differs between the second and the third reader is the pretraining. Both have memorised the training set;
-# about new countries only the fine-tuned one is mostly right. The frozen one does not even fit the training set. In
-# sentences of another form the fine-tuned reader is right less often, and about elements less often again, by an
-# amount that differs much from run to run. None of the three has one real question right. A high score on questions
-# like those of the training set says little about others.
+# All that differs between the second and the third reader is the pretraining. Both are right about all of the
+# training set. From scratch that is mostly memory; what the fine-tuned one has learned carries over to new countries.
+# The frozen one does not even fit the training set. In sentences of another form the fine-tuned reader is right less
+# often, and about elements less often again, by an amount that differs much from run to run. None of the three has
+# one real question right. A high score on questions like those of the training set says little about others.
 #
 # Readers for real questions are fine-tuned on a hundred thousand of them, written by people (SQuAD). Such a network
 # is a folder that `tl.load_pretrained_model` loads by its path, if its config says `BertForQuestionAnswering`:
@@ -688,7 +704,7 @@ tl.check("7.3", on_tweets, model, probe)
 # - The recipe of lessons 04 and 05 holds for text: a head on the frozen network, then the last layers at a low
 #   learning rate, with warm-up.
 # - With few labels a frozen BERT was ahead of the methods without pretraining. With thousands, the bag of words
-#   overtook it; fine-tuning was ahead of both.
+#   caught up; fine-tuning was ahead of both.
 # - A classifier that is good in its own domain may be worse than the majority-class baseline in another, without any
 #   warning. Compare with this baseline, and label a few sentences of the new domain.
 # - An answer in a text is a start and an end: two scores per token. Here frozen features did not suffice, and what

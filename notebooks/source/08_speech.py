@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Speech: one example of each word
 #
-# One recording of each word, by one person, and the network recognises the same words when somebody else says them.
+# One recording of each word, by one person, and the network recognises most of them when somebody else says them.
 # You hear them, see what the network sees, and find out what does not transfer.
 #
 # **Minutes:** about 50 · **Needs:** lessons 02 and 05 are helpful; headphones
@@ -14,7 +14,7 @@
 #
 # - how a sound becomes a picture: the log-mel spectrogram;
 # - to recognise words from **one** recording of each, with the nearest neighbour, and to test on another voice;
-# - what a new voice changes (domain shift), and a cure that needs no labels;
+# - what a new voice changes (domain shift), and a remedy that needs no labels;
 # - to augment sound, and to fine-tune the last block in Keras;
 # - a question on which one voice per class is not enough: which language is it?
 #
@@ -52,8 +52,8 @@ print(f"Carlo: {carlo.shape}, {len(carlo) / 16_000:.2f} s; Paola: {paola.shape},
 # ## See it
 #
 # Two pressure curves of one word are hard to compare. Many networks, ours among them, get a **log-mel spectrogram**:
-# every 10 milliseconds, how loud each of 32 pitch bands is, in steps of ten decibels. The bands are narrow for low
-# pitches and wide for high ones, as in hearing (the *mel* scale).
+# every 10 milliseconds, how loud each of 32 frequency bands is, in units of ten decibels. The bands are narrow for
+# low frequencies and wide for high ones, as in hearing (the *mel* scale).
 
 # %%
 spectrograms = {"Carlo": tl.audio.log_mel(carlo), "Paola": tl.audio.log_mel(paola)}
@@ -114,7 +114,7 @@ print(f"{network.input_shape} → {network.output_shape}")
 
 # %% [markdown]
 # It is an ordinary Keras model: 20 convolutions on the spectrogram, then `GlobalAveragePooling2D`, as in lesson 02.
-# The kernels alternate between pitch (1 × 3) and time (3 × 1). Some layers:
+# The kernels alternate between frequency (1 × 3) and time (3 × 1). Some layers:
 
 # %%
 for layer in [layer for layer in network.layers if "conv" in layer.name][:5]:
@@ -173,8 +173,9 @@ recorder = tl.widgets.RecordAWord(model, words.train, train_features, examples=w
 recorder
 
 # %% [markdown]
-# Then say a word that Carlo has not said. The nearest one is named all the same: the nearest neighbour has no answer
-# "none of these". (Without a microphone: `recorder.answer("my_word.wav")` takes a file.)
+# Stored here is the answer to Paola's *zero*, one of the confused words. Then say a word that Carlo has not said. The
+# nearest one is named all the same: the nearest neighbour has no answer "none of these". (Without a microphone:
+# `recorder.answer("my_word.wav")` takes a file.)
 #
 # ## A new voice is a domain shift
 #
@@ -201,11 +202,12 @@ centred_answers = nearest(centred_train, centred_test)
 right, centred_right = answers == np.arange(86), centred_answers == np.arange(86)
 only_centred, only_plain = np.sum(centred_right & ~right), np.sum(right & ~centred_right)
 print(f"right only with the mean removed: {only_centred}, only without: {only_plain}")
-print(f"probability if both were equally good: {binomtest(only_plain, only_plain + only_centred).pvalue:.2f}")
+probability = binomtest(only_plain, only_plain + only_centred).pvalue
+print(f"if both were equally good, a result at least as uneven has probability {probability:.2f}")
 
 # %% [markdown]
-# If the two ways were equally good, each disagreement would be a coin toss; the last number is the probability of a
-# result at least as uneven (a *sign test*). It is too large to be sure from these 86 words in this direction.
+# If the two ways were equally good, each disagreement would be a coin toss (a *sign test*). The probability is too
+# large to be sure from these 86 words in this direction.
 #
 # ## Augmentation, for the ear
 #
@@ -236,11 +238,12 @@ print(f"Five speeds averaged: {accuracy(averaged, test_features):.0%} of 86 word
 # %% [markdown]
 # ## Few labels, and a voice never heard
 #
-# Is one example enough for other words and voices, too? Five men say the ten English digits, taken from the *Free
-# Spoken Digit Dataset* (`tlcourse fetch spoken_digits`, 12 MB). Each in turn was the test voice; the classifiers were
-# trained on the others. Three are linear probes: on `speech_embedding`, on the stretched spectrograms (log-mel), and
-# on MFCC, the classical features of speech recognition, which are a cosine transform of these spectrograms. "From
-# scratch" is a small convolutional network with random weights on the spectrograms. This was measured beforehand:
+# And with more labels, and other voices? Five men say the ten English digits, taken from the *Free Spoken Digit
+# Dataset* (`tlcourse fetch spoken_digits`, 12 MB). The network is at home here: it was trained on English keywords,
+# and the digits may be among them. Each in turn was the test voice; the classifiers were trained on the others. Three
+# are linear probes: on `speech_embedding`, on the stretched spectrograms (log-mel), and on MFCC, the classical
+# features of speech recognition, which are a cosine transform of these spectrograms. "From scratch" is a small
+# convolutional network with random weights on the spectrograms. This was measured beforehand:
 
 # %%
 digits = tl.results("speech.digits")
@@ -264,7 +267,7 @@ tl.show.curves(
 )
 
 # %% [markdown]
-# On average, the probe on `speech_embedding` had with one example per digit what the other two did not reach with
+# With one example per digit, the probe on `speech_embedding` was on average more accurate than the others with
 # twenty. The standard deviation is over voices and seeds: some voices are harder than others.
 #
 # ## Fine-tune the last block
@@ -336,17 +339,17 @@ print(f"chance: {languages['chance']:.0%}")
 
 # %% [markdown]
 # More than chance, and nothing to rely on. With one training voice per language the probe cannot tell language from
-# voice, so this does not show that the features lack the language. It shows that three voices are not enough to learn
-# it, where one voice was enough for words: the network was trained to tell words apart whoever says them, and not
-# languages.
+# voice. And the prompts of one language are partly the same phrases, so that some may be recognised as words. So we
+# cannot say whether the features lack the language, or whether three voices are too few to learn it from. What we can
+# say is that one voice per class was enough for words, and was not for this.
 #
 # ## Exercises
 #
 # ### Exercise 8.1: count the frames
 #
 # How many frames does the log-mel spectrogram of a recording of exactly two seconds have, without added silence? A
-# frame begins every 160 samples and takes 512. Work it out by hand, then check with `tl.audio.log_mel(noise)`, where
-# `noise` is an array of 32,000 random numbers.
+# frame begins every 160 samples and takes 512. Work it out by hand, then check with `tl.audio.log_mel(sound)`, where
+# `sound` is an array of 32,000 random numbers.
 #
 # Stuck? `tl.check.hint("8.1")` in a cell of its own gives the first of three hints.
 
@@ -394,7 +397,7 @@ tl.check("8.2", accuracy_with_noise, noise)
 # In an empty cell, with Keras: a `keras.Model` that takes spectrograms (n, frames, 32, 1) and outputs probabilities
 # (n, 86), made from `model.copy_network()` and Carlo's recordings alone. You may use `inputs_of` and `waveforms`. Any
 # way will do: train a head, or write the nearest neighbour as a `Dense` layer. The check looks at shapes, and asks
-# for six of ten of Paola's words in `x_test`.
+# for at least six in ten of Paola's words in `x_test`.
 #
 # Stuck? `tl.check.hint("8.3")` in a cell of its own gives the first of three hints.
 
@@ -422,8 +425,8 @@ tl.check("8.3", my_network, x_test)
 #   in another voice. For the spectrograms themselves it was not, unless each voice's mean was subtracted, and then
 #   for half of them.
 # - A new voice is a domain shift. Subtracting each voice's mean needs recordings of that voice, and no labels.
-# - For digits and a voice never heard, the probe had on average with one example per digit what the others did not
-#   reach with twenty.
+# - For English digits and a voice never heard, the probe with one example per digit was on average more accurate than
+#   the others with twenty.
 # - With one example per class, neither a head nor fine-tuning beat the nearest neighbour in our run.
 # - One voice per class was enough for words, and not for languages.
 # - This was measured with two voices of words and five of digits, in telephone quality.

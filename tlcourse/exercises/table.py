@@ -30,12 +30,12 @@ class NotYet(Exception):
     """An answer is not right. The message tells the learner why."""
 
 
-def unexpected(value: object, expected: str, name: str = "the answer") -> NotYet:
+def unexpected(value: object, expected: str, name: str = "Your answer") -> NotYet:
     """What is said of an answer, or of a part of it, that cannot be used."""
     text = shown(value)
     if isinstance(value, np.ndarray) and value.ndim:
         text = f"an array of shape {value.shape}"
-    return NotYet(f"For {name} you gave {text}; expected {expected}.")
+    return NotYet(f"{name} is {text}; expected {expected}.")
 
 
 def near(one: float, other: float) -> bool:
