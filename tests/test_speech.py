@@ -1,6 +1,7 @@
 """The speech embedding, its front end, and the recordings that it takes."""
 
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_integers_are_scaled(dtype):
         (np.zeros(RATE), RATE, "silent"),
         (300 * tone(), RATE, "Divide 16-bit values by 32768"),
         (np.full(RATE, np.nan), RATE, "not finite"),
-        (np.zeros((2, RATE)), RATE, "Transpose"),
+        (np.zeros((2, RATE)), RATE, "transpose"),
         (np.zeros((2, 2, 2)), RATE, "expected samples"),
         (np.array([]), RATE, "expected samples"),
         (np.array(["a"]), RATE, "expected samples"),
@@ -169,7 +170,7 @@ def test_an_array_with_channels_is_one_recording(model):
     stereo = np.stack([tone(), tone()], axis=1)
     one = model.extract_features(stereo, RATE, cache=False)
     assert one == pytest.approx(model.extract_features(tone(), RATE, cache=False))
-    with pytest.raises(UserInputError, match="Transpose"):
+    with pytest.raises(UserInputError, match="transpose"):
         model.extract_features(stereo.T, RATE)
 
 
@@ -177,8 +178,18 @@ def test_an_array_with_channels_is_one_recording(model):
     "waveform", [np.zeros(100), np.zeros((RATE, 2)), np.zeros(RATE, np.int16)]
 )
 def test_a_log_mel_spectrogram_of_something_else_is_refused(waveform):
-    with pytest.raises(UserInputError, match="expected floats"):
+    with pytest.raises(UserInputError, match="expected finite floats"):
         tl.audio.log_mel(waveform)
+
+
+@pytest.mark.parametrize(
+    "waveform",
+    [np.zeros(0), np.zeros((RATE, 2)), np.zeros(RATE, np.int16), np.full(RATE, np.nan)],
+)
+def test_a_networks_input_of_something_else_is_refused_as_it_was_given(model, waveform):
+    shape = re.escape(str(waveform.shape))
+    with pytest.raises(UserInputError, match=f"{shape}; expected finite floats"):
+        model.spectrogram(waveform)
 
 
 def test_features_are_computed_once(model, monkeypatch, tmp_path):

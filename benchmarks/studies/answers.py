@@ -11,7 +11,7 @@ from tlcourse.models import bert
 SEEDS = (0, 1, 2)
 QUESTIONS, TESTED = 400, 200  # for training; in each test
 HELD_OUT = 50  # countries
-EPOCHS, FROZEN_EPOCHS, BATCH = 6, 40, 16
+EPOCHS, FROZEN_EPOCHS, BATCH = 6, 200, 16
 RATES = {"frozen": 1e-2, "fine-tuned": 3e-4, "from scratch": 3e-4}
 MOST_TOKENS = 15  # of an answer
 IMPOSSIBLE = -1e9
@@ -125,12 +125,17 @@ def _trained(model, name: str, training: list, seed: int):
     network.trainable = name != "frozen"
     states = network.get_layer(f"layer_{model.shape.layers}_states").output
     head = keras.layers.Dense(2, name="span")
-    whole = keras.Model(network.inputs[0], head(states))
     ids, ends, _, _ = encode(model, training)
-    trained, inputs, epochs = whole, ids, EPOCHS
     if name == "frozen":  # the states are the same in each epoch
-        inputs = keras.Model(network.inputs[0], states).predict(ids, verbose=0)
-        trained, epochs = keras.Sequential([head]), FROZEN_EPOCHS
+        frozen, epochs = keras.Model(network.inputs[0], states), FROZEN_EPOCHS
+        inputs = frozen.predict(ids, verbose=0)
+        scale = keras.layers.Normalization()
+        scale.adapt(inputs[ids != 0])
+        trained = keras.Sequential([scale, head])
+        whole = keras.Model(network.inputs[0], trained(states))
+    else:
+        inputs, epochs = ids, EPOCHS
+        trained = whole = keras.Model(network.inputs[0], head(states))
     steps = epochs * -(-len(ids) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=RATES[name], warmup_steps=steps // 10

@@ -67,7 +67,7 @@ def test_a_word_is_recorded_and_its_nearest_recording_named(lesson):
     cell.get_by_text(f"Nearest: {WORD} (cosine").wait_for(timeout=ANSWER)
     chosen = "list => list.selectedOptions[0].innerText.trim()"
     assert cell.locator("select").evaluate(chosen).replace("\xa0", " ") == "my own"
-    cell.locator("img[alt^='Nearest: sette']").first.wait_for(timeout=ANSWER)
+    cell.locator("canvas").wait_for(timeout=ANSWER)
     assert lesson.other_hosts == []
 
 
@@ -75,6 +75,26 @@ def test_what_was_recorded_is_not_in_the_saved_notebook(lesson):
     saved = lesson.save()
     assert "UklGR" in saved  # the players' own WAV
     assert "my own" not in saved
+
+
+def test_the_microphone_is_off_again_also_after_an_error(lesson):
+    lesson.page.evaluate(
+        """() => {
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async options => {
+                window.heard = await ask(options);
+                return window.heard;
+            };
+            window.MediaRecorder = undefined;
+        }"""
+    )
+    cell = lesson.cell("RecordAWord")
+    cell.get_by_role("button", name="Record a word").click()
+    cell.get_by_text("not recorded anything: MediaRecorder").wait_for(timeout=ANSWER)
+    states = lesson.page.evaluate(
+        "() => window.heard.getTracks().map(track => track.readyState)"
+    )
+    assert states == ["ended"]
 
 
 def test_without_a_microphone_there_is_a_sentence_and_the_button_lives_on(lesson):

@@ -120,8 +120,9 @@ def as_waveform(
         )
     if array.ndim == 2 and array.shape[0] < array.shape[1]:
         raise UserInputError(
-            f"{name} has the shape {array.shape}; expected (samples, channels). "
-            "Transpose it: recording.T."
+            f"{name} has the shape {array.shape}; expected (samples, channels). If it is "
+            "one recording, transpose it: recording.T. If it is several, pass a list: "
+            "list(recordings)."
         )
     _check_length(len(array), rate, name)
     if array.dtype.kind == "i":
@@ -136,7 +137,8 @@ def as_waveform(
         mono = _resample(mono, rate)
     if np.ptp(mono) < QUIETEST:
         raise UserInputError(
-            f"{name} is silent: below 8,000 Hz all its samples are equal."
+            f"{name} is silent: mixed down to one channel, and below 8,000 Hz, all its "
+            "samples are equal."
         )
     return np.clip(mono, -1, 1).astype(np.float32)
 

@@ -16,7 +16,7 @@ FRONT_END = (1, HOP, WINDOW, FFT, BANDS, LOWEST, HIGHEST, DYNAMIC_RANGE)
 
 
 def log_mel(waveform: np.ndarray) -> np.ndarray:
-    """Compute a log-mel spectrogram: the loudness of 32 pitch bands, every 10 ms.
+    """Compute a log-mel spectrogram: the loudness of 32 frequency bands, every 10 ms.
 
     Frames of 25 ms under a Hann window, their power spectrum, 32 triangular filters
     between 60 and 3,800 Hz that are evenly spaced on the mel scale (M. Slaney,
@@ -35,7 +35,7 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     Raises
     ------
     UserInputError
-        Another shape or type, or fewer than 512 samples.
+        Another shape or type, values that are not finite, or fewer than 512 samples.
 
     Examples
     --------
@@ -44,18 +44,26 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     >>> tl.audio.log_mel(np.sin(np.arange(16_000) / 20)).shape
     (97, 32)
     """
-    array = np.asarray(waveform)
-    if array.dtype.kind != "f" or array.ndim != 1 or len(array) < FFT:
-        raise UserInputError(
-            f"waveform is an array of {array.dtype} {array.shape}; expected floats of "
-            f"shape (samples,), at least {FFT}, as tl.audio.read_audio returns."
-        )
+    array = check_waveform(waveform, FFT)
     samples = array.astype(np.float64) * 32768  # trained with 16-bit samples
     frames = np.lib.stride_tricks.sliding_window_view(samples, FFT)[::HOP]
     power = np.abs(np.fft.rfft(frames * _hann())) ** 2
     decibels = 10 * np.log10(np.maximum(power @ mel_filters(), 1e-10))
     decibels = np.maximum(decibels, decibels.max() - DYNAMIC_RANGE)
     return (decibels / 10 + 2).astype(np.float32)
+
+
+def check_waveform(waveform: np.ndarray, shortest: int = 1) -> np.ndarray:
+    """The waveform as an array; UserInputError if it is none of `read_audio`'s kind."""
+    array = np.asarray(waveform)
+    is_waveform = array.dtype.kind == "f" and array.ndim == 1
+    if not is_waveform or len(array) < shortest or not np.isfinite(array).all():
+        raise UserInputError(
+            f"waveform is an array of {array.dtype} {array.shape}; expected finite "
+            f"floats of shape (samples,), at least {shortest}, as tl.audio.read_audio "
+            "returns."
+        )
+    return array
 
 
 @lru_cache(maxsize=1)

@@ -97,6 +97,11 @@ class PretrainedSpeechModel:
         -------
         ndarray of shape (frames, 32, 1), float32
 
+        Raises
+        ------
+        UserInputError
+            Another shape or type, no samples, or values that are not finite.
+
         Examples
         --------
         >>> import numpy as np
@@ -105,7 +110,8 @@ class PretrainedSpeechModel:
         >>> model.spectrogram(np.sin(np.arange(16_000) / 20)).shape
         (197, 32, 1)
         """
-        return audio.log_mel(np.pad(np.asarray(waveform), MARGIN))[..., np.newaxis]
+        samples = log_mel.check_waveform(waveform)
+        return audio.log_mel(np.pad(samples, MARGIN))[..., np.newaxis]
 
     def extract_features(
         self,

@@ -8,7 +8,10 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-from ..errors import printable
+import numpy as np
+
+from ..errors import TLCourseError, printable
+from ..features.decoding import open_image
 from ..foreign_text import escape_attribute, escape_html
 from ..plots.figure import Figure, sentence
 from ..server import VIEW
@@ -105,6 +108,62 @@ class Widget(ABC):
             version = {"version_major": 2, "version_minor": 0}
             data[VIEW] = {**version, "model_id": self.box.model_id}
         return data, metadata
+
+
+class OwnWidget(Widget):
+    """A widget that answers to what is a learner's own, or to examples in a list.
+
+    The answer's picture is painted on a canvas of ipycanvas: what is on it is no part
+    of the state, which notebooks on Colab save. Without ipycanvas there are words only.
+    """
+
+    control_class = "Dropdown"
+    own = -1  # in the list of examples; None would leave the list empty
+    canvas: Any = None
+    _png = b""
+
+    def _arrange_beside(self, ipywidgets: Any, *others: Any) -> list:
+        self.control.layout.width = "auto"
+        parts = [ipywidgets.HBox([*others, self.control]), self.words]
+        if has_canvas():
+            from ipycanvas import Canvas
+
+            self.canvas = Canvas()
+            self.canvas.on_client_ready(self._paint)
+            parts.append(self.canvas)
+        return parts
+
+    def _update(self, value: Any) -> None:
+        nothing_yet = Answer("Nothing of your own is here yet.")
+        self._show(lambda: nothing_yet if value == self.own else self._answer_to(value))
+
+    def _show_own(self, answer: Callable[[], Answer]) -> None:
+        self.control.value = self.own
+        self._show(answer)
+
+    def _show(self, answer: Callable[[], Answer]) -> None:
+        """Show an answer, or in a sentence why there is none."""
+        try:
+            made = answer()
+            self._png = made.figure._repr_png_() if made.draw is not Figure else b""
+        except (TLCourseError, MemoryError) as error:
+            sentence = str(error) or "It is too large for this machine's memory."
+            made, self._png = Answer(sentence), b""
+        self.words.value = made.words
+        self._paint()
+
+    def _paint(self) -> None:
+        if self.canvas is None:
+            return
+        from ipycanvas import hold_canvas
+
+        with hold_canvas():
+            self.canvas.clear()
+            self.canvas.layout.display = None if self._png else "none"
+            if self._png:
+                pixels = np.asarray(open_image(self._png).convert("RGB"))
+                self.canvas.height, self.canvas.width = pixels.shape[:2]
+                self.canvas.put_image_data(pixels)
 
 
 def image(png: bytes, alt: str) -> str:

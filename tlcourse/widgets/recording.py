@@ -10,36 +10,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets.core import Split
-from ..errors import TLCourseError, UserInputError, printable
+from ..errors import UserInputError, printable
 from ..features import audio
+from ..features.log_mel import HOP
 from ..models.speech import PretrainedSpeechModel
 from ..plots.figure import Figure
 from ..plots.sounds import spectrograms
 from ..validation import shown
-from .base import Answer, Widget
+from .base import Answer, OwnWidget
 from .mistakes import Neighbours
 
-OWN = -1  # in the list of examples; None would leave the list empty
 EXAMPLES = 10  # recordings in the list
-RATE, SECONDS = audio.SAMPLE_RATE, 2  # of a recording in the browser
-FRAME = RATE // 100  # samples, of which the loudness is compared
-RANGE, MARGIN = 25, 10  # decibels below the loudest frame; frames kept around a word
+RATE = audio.SAMPLE_RATE
+SECONDS, SHORTEST = 2, 0.1  # of a recording in the browser; of a word
+CLICK, RANGE, MARGIN = 6, 25, 5  # frames, decibels, frames: see `_without_silence`
 # The browser decodes and resamples. What is recorded, or what went wrong, goes through
-# the text field beside the button, as 16-bit samples in base64 or after an "!".
+# the text field beside the button: 16-bit samples in base64, or a text after "!".
 SCRIPT = f"""
 (async button => {{
-  const field = button.closest('.jupyter-widgets.record-a-word').querySelector('textarea');
-  const send = text => {{
-    field.value = text;
-    for (const kind of ['input', 'change'])
-      field.dispatchEvent(new Event(kind, {{bubbles: true}}));
-  }};
   const name = button.textContent;
   button.disabled = true;
+  let stream, text;
   try {{
     if (!navigator.mediaDevices)
       throw new Error('browsers record on https and localhost only');
-    const stream = await navigator.mediaDevices.getUserMedia({{audio: true}});
+    stream = await navigator.mediaDevices.getUserMedia({{audio: {{channelCount: 1}}}});
     button.textContent = 'Recording: say the word';
     const recorder = new MediaRecorder(stream), parts = [];
     recorder.ondataavailable = event => parts.push(event.data);
@@ -47,17 +42,23 @@ SCRIPT = f"""
     recorder.start();
     setTimeout(() => recorder.stop(), {1000 * SECONDS});
     await stopped;
-    for (const track of stream.getTracks()) track.stop();
     const content = await new Blob(parts).arrayBuffer();
     const sound = await new OfflineAudioContext(1, 1, {RATE}).decodeAudioData(content);
-    const samples = Int16Array.from(sound.getChannelData(0), x => 32767 * x);
+    const clipped = sound.getChannelData(0).map(x => Math.max(-1, Math.min(1, x)));
+    const samples = Int16Array.from(clipped, x => 32767 * x);
     const bytes = Array.from(new Uint8Array(samples.buffer));
-    send(btoa(bytes.map(byte => String.fromCharCode(byte)).join('')));
+    text = btoa(bytes.map(byte => String.fromCharCode(byte)).join(''));
   }} catch (error) {{
-    send('!' + error.message);
+    text = '!' + error.message;
+  }} finally {{
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    button.disabled = false;
+    button.textContent = name;
   }}
-  button.textContent = name;
-  button.disabled = false;
+  const field = button.closest('.record-a-word').querySelector('textarea');
+  field.value = text || '!it heard nothing';
+  for (const kind of ['input', 'change'])
+    field.dispatchEvent(new Event(kind, {{bubbles: true}}));
 }})(this)"""
 BUTTON = (
     '<button class="jupyter-button" style="width: auto" '
@@ -65,11 +66,12 @@ BUTTON = (
 )
 
 
-class RecordAWord(Widget):
+class RecordAWord(OwnWidget):
     """A button that records a word: the nearest training recordings, by cosine.
 
-    The recording goes from the browser to the kernel, and is kept neither on disk nor
-    in the notebook. Silence before and after the word is cut off.
+    The recording goes from the browser to the kernel, and neither it nor its picture is
+    kept on disk or in the notebook. Silence before and after the word is cut off, and a
+    click; hum and loud noise are not.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ class RecordAWord(Widget):
     Raises
     ------
     UserInputError
-        Another kind of model, or not as many features as recordings.
+        Another kind of model or split, or not as many features as recordings.
 
     Examples
     --------
@@ -97,8 +99,6 @@ class RecordAWord(Widget):
     >>> print(record.answer(words.test.recordings[0]).text.split(" (")[0])
     Nearest: euro
     """
-
-    control_class = "Dropdown"
 
     def __init__(
         self,
@@ -118,10 +118,16 @@ class RecordAWord(Widget):
                 f"train_features has rows of {self._neighbours.width:,} numbers; "
                 f"expected {model.feature_dim}, of model.extract_features(recordings)."
             )
-        self._examples = (train if examples is None else examples).recordings[:EXAMPLES]
-        names = (train if examples is None else examples).label_names[:EXAMPLES]
-        options = [(printable(name), row) for row, name in enumerate(names)]
-        options = [("my own", OWN), *options]
+        examples = train if examples is None else examples
+        if not isinstance(examples, Split) or not len(examples):
+            raise UserInputError(
+                f"examples is {shown(examples)}; expected a split of recordings, such "
+                'as tl.load_dataset("words").test.'
+            )
+        self._examples = examples.recordings[:EXAMPLES]
+        names = map(printable, examples.label_names[:EXAMPLES])
+        texts = [f"recording {row}, {name}" for row, name in enumerate(names)]
+        options = [("my own", self.own), *zip(texts, range(len(texts)), strict=True)]
         self.options = {"options": options, "value": 0, "description": "or"}
 
     def _answer_to(self, value: int) -> Answer:
@@ -140,8 +146,18 @@ class RecordAWord(Widget):
             A WAV, FLAC, OGG, MP3 or AIFF file, or samples, as in `extract_features`.
         sample_rate : int, optional
             Samples per second of an array.
+
+        Raises
+        ------
+        UserInputError
+            No recording, a silent one, or one that is shorter than 0.1 seconds.
         """
         (waveform,), _ = audio.as_waveforms([recording], sample_rate)
+        if len(waveform) < SHORTEST * RATE:
+            raise UserInputError(
+                f"The recording lasts {len(waveform) / RATE:.3f} seconds; expected a "
+                f"word, at least {SHORTEST}."
+            )
         word = _without_silence(waveform)
         # Without the cache: the recording is its owner's alone.
         features = self._model.extract_features([word], RATE, cache=False)
@@ -155,42 +171,41 @@ class RecordAWord(Widget):
         return spectrograms(both, ["this recording", f"nearest: {name}"])
 
     def _arrange(self, ipywidgets: Any) -> list:
-        self.button = ipywidgets.HTML(BUTTON)
+        button = ipywidgets.HTML(BUTTON)
         self.received = ipywidgets.Textarea(layout={"display": "none"})
         self.received.observe(self._received, "value")
-        self.control.layout.width = "auto"
-        line = ipywidgets.HBox([self.button, self.control, self.received])
-        line.add_class("record-a-word")
-        return [line, self.words, self.picture]
+        parts = self._arrange_beside(ipywidgets, button, self.received)
+        parts[0].add_class("record-a-word")
+        return parts
 
     def _received(self, change: dict) -> None:
-        text = change["new"]
-        if not text:
-            return
-        self.received.value = ""  # so that no notebook keeps it
-        self.control.value = OWN
+        if text := change["new"]:
+            self.received.value = ""  # so that no notebook keeps it
+            self._show_own(lambda: self._answer_to_browser(text))
+
+    def _answer_to_browser(self, text: str) -> Answer:
         try:
             if text.startswith("!"):
-                raise UserInputError(
-                    f"The browser has not recorded anything: {text[1:]}. Allow this page "
-                    "to use the microphone, or pass a file's path to the widget's answer()."
-                )
-            samples = np.frombuffer(base64.b64decode(text), "<i2")
-            self._display(self.answer(samples, RATE))
-        except TLCourseError as error:
-            self.words.value, self.picture.value = Answer(str(error)).words, ""
-
-    def _update(self, value: int) -> None:
-        if value != OWN:
-            super()._update(value)
+                raise ValueError(text[1:])
+            samples = np.frombuffer(base64.b64decode(text, validate=True), "<i2")
+        except ValueError as error:
+            raise UserInputError(
+                f"The browser has not recorded anything: {error}. Allow this page to use "
+                "the microphone, or pass a file's path to the widget's answer()."
+            ) from None
+        return self.answer(samples, RATE)
 
 
 def _without_silence(waveform: np.ndarray) -> np.ndarray:
-    """The waveform from its first to its last loud frame, with a margin."""
-    frames = waveform[: len(waveform) // FRAME * FRAME].reshape(-1, FRAME)
-    if not len(frames):
-        return waveform
-    power = np.square(frames).mean(axis=1)
-    loud = np.flatnonzero(power >= power.max() / 10 ** (RANGE / 10))
+    """The waveform from its first to its last loud frame, with a margin.
+
+    Loud are frames of at most `RANGE` decibels less than the loudest one, in the bands
+    that the network hears; not those of a sound that is shorter than `CLICK` frames.
+    """
+    from scipy.ndimage import grey_opening
+
+    power = np.sum(10.0 ** audio.log_mel(waveform), axis=1)
+    steady = grey_opening(power, min(CLICK, len(power)))
+    loud = np.flatnonzero(steady >= steady.max() / 10 ** (RANGE / 10))
     first, last = max(0, loud[0] - MARGIN), loud[-1] + 1 + MARGIN
-    return waveform[first * FRAME : last * FRAME]
+    return waveform[first * HOP : last * HOP]

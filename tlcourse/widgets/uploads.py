@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from ..datasets.core import Split
-from ..errors import TLCourseError, UserInputError, printable
-from ..features.decoding import EXTENSIONS, open_image
+from ..errors import UserInputError, printable
+from ..features.decoding import EXTENSIONS
 from ..features.pictures import one_picture, open_picture, resize
 from ..models.vision import PretrainedModel
 from ..plots import pictures
@@ -20,17 +20,16 @@ from ..plots.grids import lay_over
 from ..server import UPLOAD
 from ..training.probe import LinearProbe
 from ..validation import shown
-from .base import Answer, Widget, has_canvas
+from .base import Answer, OwnWidget
 from .mistakes import Neighbours
 
-OWN = -1  # in the list of examples; None would leave the list empty
 EXAMPLES = 10  # pictures in the list
 # Of a file: without `tlcourse.server` Jupyter's closes the connection on larger messages.
 MEGABYTES = int(os.environ.get(UPLOAD, 10))
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
-class TryYourOwn(Widget):
+class TryYourOwn(OwnWidget):
     """A button for a picture of your own: probabilities, neighbours and a heat map.
 
     The picture goes from the browser to the kernel, and is kept neither on disk nor in
@@ -51,8 +50,6 @@ class TryYourOwn(Widget):
     examples : Split, optional
         Pictures to choose from a list; those of `train`, if none are given.
     """
-
-    control_class = "Dropdown"
 
     def __init__(
         self,
@@ -80,7 +77,7 @@ class TryYourOwn(Widget):
         self._examples = train if examples is None else examples
         names = self._examples.label_names[:EXAMPLES]
         texts = [printable(f"picture {row}, {name}") for row, name in enumerate(names)]
-        options = [("my own", OWN), *zip(texts, range(len(texts)), strict=True)]
+        options = [("my own", self.own), *zip(texts, range(len(texts)), strict=True)]
         self.options = {"options": options, "value": 0, "description": "or"}
 
     def _answer_to(self, value: int) -> Answer:
@@ -139,55 +136,20 @@ class TryYourOwn(Widget):
             layout={"width": "auto"},
         )
         self.upload.observe(self._uploaded, "value")
-        self.control.layout.width, self.canvas = "auto", None
-        parts = [ipywidgets.HBox([self.upload, self.control]), self.words]
-        if has_canvas():
-            from ipycanvas import Canvas
-
-            # What is on a canvas is no part of the state, which Colab saves.
-            self.canvas = Canvas()
-            self.canvas.on_client_ready(self._paint)
-            parts.append(self.canvas)
-        return parts
+        return self._arrange_beside(ipywidgets, self.upload)
 
     def _uploaded(self, change: dict) -> None:
         name, content = take_file(self.upload)
-        if name is None:
-            return
-        self.control.value = OWN
-        self._show(content, name)
+        if name is not None:
+            self._show_own(lambda: self._answer_to_file(name, content))
 
-    def _update(self, value: int) -> None:
-        if value != OWN:
-            self._show(self._examples.images[value], None)
-
-    def _show(self, picture: bytes | np.ndarray, name: str | None) -> None:
-        try:
-            if isinstance(picture, bytes) and len(picture) > MEGABYTES * 1e6:
-                raise UserInputError(
-                    f"{name} has {len(picture) / 1e6:.1f} MB; expected up to "
-                    f"{MEGABYTES}. Or pass its path to the widget's answer()."
-                )
-            answer = self.answer(picture, name)
-            self._png = answer.figure._repr_png_()
-        except (TLCourseError, MemoryError) as error:
-            sentence = str(error) or f"{name} is too large for this machine's memory."
-            answer, self._png = Answer(sentence), b""
-        self.words.value = answer.words
-        self._paint()
-
-    def _paint(self) -> None:
-        if self.canvas is None:
-            return
-        from ipycanvas import hold_canvas
-
-        with hold_canvas():
-            self.canvas.clear()
-            self.canvas.layout.display = None if self._png else "none"
-            if self._png:
-                pixels = np.asarray(open_image(self._png).convert("RGB"))
-                self.canvas.height, self.canvas.width = pixels.shape[:2]
-                self.canvas.put_image_data(pixels)
+    def _answer_to_file(self, name: str, content: bytes) -> Answer:
+        if len(content) > MEGABYTES * 1e6:
+            raise UserInputError(
+                f"{name} has {len(content) / 1e6:.1f} MB; expected up to {MEGABYTES}. "
+                "Or pass its path to the widget's answer()."
+            )
+        return self.answer(content, name)
 
 
 def take_file(upload: Any) -> tuple[str | None, bytes]:
