@@ -25,10 +25,10 @@
 # Keras expects a folder with a subfolder for each class, named after the class, and the pictures in those. Twenty
 # pictures of each class are enough to start with; a hundred are better.
 #
-# If you have such pictures, run this lesson once as it is, and once more with `my_pictures = Path("…")` in place of the
-# next two cells. (On Binder or Colab: zip the folder, upload the zip file in the file browser, and run
-# `tl.datasets.unpack("pictures.zip", "my_pictures")`.) If not, here is a realistic folder: some of the solar cells that
-# the experts were sure of, and far more of one class than of the other.
+# Do you have such pictures? Run this lesson once as it is. Then run `tlcourse train FOLDER --out my_model`, or copy the
+# cells into a notebook of your own. (On Binder or Colab: zip the folder, upload the zip file in the file browser, and
+# run `tl.datasets.unpack("pictures.zip", "my_pictures")`.) If not, here is a realistic folder: some of the solar cells
+# that the experts were sure of, and far more of one class than of the other.
 
 # %%
 import shutil
@@ -102,11 +102,11 @@ for copy, original in pairs.items():
     print(f"{copy:22} and its original: {'in the same split' if together else 'one in each split'}")
 
 # %% [markdown]
-# The split is random, file by file. Another seed separates other pairs; with these shares it happens to about four pairs
-# in ten. Then the network is tested on a picture that it was trained on
-# (**data leakage**, lesson 09). A checksum finds the first two, but not the picture that was resized: it is another
-# file, and shows the same cell. So pictures are split by **identity**: those that look the same go into the same split.
-# Keras and scikit-learn cannot know which these are. The helper compares what the pictures show:
+# The split is random, file by file. Another seed separates other pairs; with these shares it happens to about four
+# pairs in ten. Then the network is tested on a picture that it was trained on (**data leakage**, lesson 09). A checksum
+# finds the first two, but not the picture that was resized: it is another file, and shows the same cell. So pictures
+# are split by **identity**: those that look the same go into the same split. Keras and scikit-learn cannot know which
+# these are. The helper compares what the pictures show:
 
 # %%
 import warnings
@@ -120,7 +120,8 @@ for file, reason in pictures.skipped:
 # %% [markdown]
 # Every file that was left out is listed with its reason. The picture in two classes has been removed from both, since
 # nobody knows which label is right. (The letter and the half file would be on the list, too.) We copy the splits into
-# folders `train`, `validation` and `test`, which is what Keras, and most other programs, read. And we look at the whole before we train.
+# folders `train`, `validation` and `test`, which is what Keras, and most other programs, read. And we look at the whole
+# before we train.
 
 # %%
 for part, split in pictures.splits.items():
@@ -133,8 +134,9 @@ for part, split in pictures.splits.items():
 tl.datasets.examine(pictures)
 
 # %% [markdown]
-# The resized picture and its original are in the same split. Note the line *baseline*. A classifier that always answers with the more frequent class is right that often. This is
-# the **majority-class baseline**: an accuracy below it is no evidence that anything was learned.
+# The resized picture and its original are in the same split. Note the line *baseline*. A classifier that always answers
+# with the more frequent class is right that often. This is the **majority-class baseline**: an accuracy below it is no
+# evidence that anything was learned.
 #
 # ## A head on the frozen network
 #
@@ -147,7 +149,7 @@ import numpy as np
 
 
 def read(part, **options):
-    options = {"image_size": (224, 224), "batch_size": 16, "shuffle": False, "verbose": False} | options
+    options = {"image_size": (224, 224), "batch_size": 8, "shuffle": False, "verbose": False} | options
     return keras.utils.image_dataset_from_directory(work / part, **options)
 
 
@@ -160,8 +162,8 @@ base.trainable = False
 features, val_features = base.predict(train, verbose=0), base.predict(validation, verbose=0)
 
 # %% [markdown]
-# The base is frozen, so each picture's features are computed once, and the head is trained on them. Classes are numbered
-# in the order of the alphabet: 0 is *defective*.
+# The base is frozen, so each picture's features are computed once, and the head is trained on them. Classes are
+# numbered in the order of the alphabet: 0 is *defective*.
 
 
 # %%
@@ -169,7 +171,7 @@ def train_head(class_weight=None):
     keras.utils.set_random_seed(0)
     output = keras.layers.Dense(len(class_names), activation="softmax", name="new_head")
     head = keras.Sequential([keras.Input((1280,)), keras.layers.Dropout(0.2), output])
-    head.compile(keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    head.compile(keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy", jit_compile=False)
     stop_early = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
     options = {"validation_data": (val_features, val_labels), "class_weight": class_weight, "callbacks": [stop_early]}
     head.fit(features, labels, batch_size=16, epochs=40, verbose=0, **options)
@@ -183,9 +185,9 @@ def train_head(class_weight=None):
 # is the share of its pictures that are recognised. The mean of the recalls is the **balanced accuracy**: a classifier
 # that always gives the same answer has one half (with two classes), however rare the other class is.
 #
-# There are two common cures. **Class weights** make a mistake on the rare class cost more in training.
-# A **threshold**: train as before, and answer *defective* even if its probability is below one half. The threshold is
-# chosen on the validation set.
+# There are two common cures. **Class weights** make a mistake on the rare class cost more in training. A **threshold**:
+# train as before, and answer *defective* even if its probability is below one half. The threshold is chosen on the
+# validation set.
 #
 # **Predict first.** What will class weights do to the recall of *defective*? And to that of *functional*?
 
@@ -213,10 +215,10 @@ threshold = thresholds[np.argmax(balanced)]
 show_scores("threshold", np.where(probability > threshold, 0, 1))
 
 # %% [markdown]
-# Compare the three lines: each cure finds more of the defective cells, and recognises fewer of the functional ones. But a
-# dozen defective cells are a small sample, and the threshold was the best of many on just these cells. So we ask
-# cross-validation, with scikit-learn's logistic regression on the same features. Its threshold is not searched for: it
-# is the share of *defective*.
+# Compare the three lines. The cures find more of the defective cells, and in exchange take more of the functional ones
+# for defective. But a dozen defective cells are a small sample, and the threshold was the best of many on just these
+# cells. So we ask cross-validation, with scikit-learn's logistic regression on the same features. Its threshold is not
+# searched for: it is the share of *defective*.
 
 # %%
 from sklearn import model_selection
@@ -228,12 +230,11 @@ rows, is_defective = np.concatenate([features, val_features]), np.concatenate([l
 probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01))
 with_weights = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced"))
 with_threshold = model_selection.FixedThresholdClassifier(probe, threshold=is_defective.mean())
-folds = model_selection.RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
-options = {"cv": folds, "scoring": "balanced_accuracy"}
-no_cure = model_selection.cross_val_score(probe, rows, is_defective, **options)
+splits = model_selection.RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
+no_cure = model_selection.cross_val_score(probe, rows, is_defective, cv=splits, scoring="balanced_accuracy")
 print(f"no cure: balanced accuracy {no_cure.mean():.1%}, mean of {len(no_cure)} splits")
 for name, cured in {"class weights": with_weights, "threshold": with_threshold}.items():
-    gain = model_selection.cross_val_score(cured, rows, is_defective, **options) - no_cure
+    gain = model_selection.cross_val_score(cured, rows, is_defective, cv=splits, scoring="balanced_accuracy") - no_cure
     print(f"{name}: {gain.mean():+.1%}, standard error {gain.std(ddof=1) / np.sqrt(len(gain)):.1%}")
 
 # %% [markdown]
@@ -245,7 +246,7 @@ for name, cured in {"class weights": with_weights, "threshold": with_threshold}.
 # ## Fine-tune, and choose
 #
 # Lesson 05 in short: take the trained head, unfreeze the last block and the last convolution, but no batch
-# normalization, compile again, and train at a small learning rate. The head keeps its class weights.
+# normalization, compile again, and train at a small learning rate, with the same class weights.
 
 
 # %%
@@ -264,14 +265,18 @@ for layer in tuned.layers[1].layers:
     layer.trainable = is_late and not isinstance(layer, keras.layers.BatchNormalization)
 
 # %% tags=["trained-here"]
-tuned.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-stop_early = keras.callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True)
+tuned.compile(keras.optimizers.Adam(3e-4), loss="sparse_categorical_crossentropy")
+before = tl.checks.snapshot(tuned)
+stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
 options = {"validation_data": validation, "class_weight": weights, "callbacks": [stop_early]}
 shuffled = read("split/train", shuffle=True, seed=0)
 tuned.fit(shuffled, epochs=3, shuffle=False, verbose=0, **options)  # the data set shuffles
+tl.checks.assert_changed(before, tuned, only=["block7a", "head", "new_head"])
 
-for name, network in {"frozen": simple, "fine-tuned": tuned}.items():
-    show_scores(name, network.predict(validation, verbose=0).argmax(axis=1))
+networks = {"frozen": simple, "fine-tuned": tuned}
+answers = {name: network.predict(validation, verbose=0).argmax(axis=1) for name, network in networks.items()}
+for name in networks:
+    show_scores(name, answers[name])
 
 # %% [markdown]
 # **Predict first.** Suppose fine-tuning gets one more validation picture right than the frozen network. Which one would
@@ -286,11 +291,11 @@ for name, network in {"frozen": simple, "fine-tuned": tuned}.items():
 #
 # One gained and none lost is 1 ± 1: keep the simpler model. Four gained and one lost is 3 ± 2.2: take the other one.
 # The rule is lenient: two gained and none lost, 2 ± 1.4, is just enough. And the best epoch was chosen on these same
-# pictures, which gives fine-tuning a small advantage. For the balanced accuracy each picture counts as one of its
-# class:
+# pictures, which gives fine-tuning a small advantage. In the balanced accuracy a picture of the rarer class counts
+# more, so we sum these shares in place of ones:
 
 # %% tags=["nbval-ignore-output"]
-right_simple, right_tuned = (n.predict(validation, verbose=0).argmax(axis=1) == val_labels for n in (simple, tuned))
+right_simple, right_tuned = (answers[name] == val_labels for name in ("frozen", "fine-tuned"))
 share = 1 / (len(class_names) * np.bincount(val_labels)[val_labels])  # of the balanced accuracy, for each picture
 differences = share * (right_tuned.astype(int) - right_simple)
 gain, standard_error = differences.sum(), np.sqrt(np.sum(differences**2))
@@ -320,8 +325,8 @@ print(f"this network's balanced accuracy: {balanced_accuracy_score(test_labels, 
 # %% [markdown]
 # Read the intervals, not the numbers alone. With so few test pictures you cannot tell a good network from a mediocre
 # one, and of the rarer class there are the fewest. Does the interval of all pictures include the baseline? Then this
-# accuracy alone does not show that the network is better than it. And the intervals hold for *pictures of this kind*:
-# about another camera they say nothing.
+# accuracy alone does not show that the network is better than it; but the baseline finds not one of the defective
+# cells. And the intervals hold for *pictures of this kind*: about another camera they say nothing.
 #
 # Then look at the pictures themselves, the mistakes that the network is most confident about first. They often tell you
 # more than a number: a wrong label, a second object in the picture, a different camera.
@@ -336,8 +341,8 @@ tl.show.right_and_wrong(shown, test_labels, probabilities, class_names, count=5)
 # ## Save it, and load it in another process
 #
 # The notebook is closed, the kernel has stopped, and a colleague has only a few files: the network, the names of the
-# classes in their order, a script of six lines, and new pictures. `my_model.keras` holds layers and weights, and no
-# code of yours.
+# classes in their order, a short script, and new pictures. `my_model.keras` holds layers and weights, and no code of
+# yours.
 
 # %%
 chosen.save(work / "my_model.keras")
@@ -367,51 +372,50 @@ def run(*command):
 
 table = run("predict.py")
 print(table)
-answers = [class_names[k] for k in chosen.predict(read("new", labels=None), verbose=0).argmax(axis=1)]
-print("the same answers as here:", [line.split()[-2] for line in table.splitlines()] == answers)
+here = [class_names[k] for k in chosen.predict(read("new", labels=None), verbose=0).argmax(axis=1)]
+print("the same answers as here:", [line.split()[-2] for line in table.splitlines()] == here)
 
 # %% [markdown]
 # Some of these answers may be wrong, like the mistakes above. The question here is only whether the new process gives
-# the same ones. It does, because the script resizes with the same function as the training. This is a common mistake: a photograph that an app resizes
-# in another way, or scales to 0 to 1, is another input, and nothing complains.
+# the same ones. It does, because the script resizes with the same function as the training. This is a common mistake: a
+# photograph that an app resizes in another way, or scales to 0 to 1, is another input, and nothing complains.
 #
 # ## The quick way: one command
 #
 # `tlcourse train` does the steps of this lesson without a notebook: it inspects and splits the folder, trains a linear
-# probe and, without `--epochs 0`, fine-tunes as well, chooses on the validation set, tests once, and exports. If it is
-# interrupted, run the same command again, and it resumes. `tlcourse predict` answers without TensorFlow, so the first
-# answer comes quickly: a line per picture, or a table (CSV) where it goes into a file; a picture that cannot be read
-# gets a row with the reason. In a terminal:
+# probe and, without `--epochs 0`, fine-tunes as well, keeps the simpler one unless the other is clearly better, tests
+# once, and exports. If it is interrupted, run the same command again, and it resumes. `tlcourse predict` answers
+# without TensorFlow, so the first answer comes quickly: a line per picture, or a table (CSV) where it goes into a file;
+# a picture that cannot be read gets a row with the reason. In a terminal:
 #
 #     tlcourse train my_pictures --out quick
 #     tlcourse predict new --model quick
+#
+# The folder `quick` will have `model.keras`; `model.onnx`, the same in ONNX, a format that many programs and machines
+# can run, and here without TensorFlow; `model_int8.onnx`, with weights and activations as 8-bit integers; and
+# `labels.txt`, `record.json` with all measurements, and `MODEL_CARD.md`.
+#
+# **Predict first.** Eight bits per number instead of thirty-two. How often will the small file's answer differ from the
+# large one's?
 
 # %% tags=["nbval-ignore-output"]
 licence = ["--licence", "CC BY-NC-SA 4.0"]
 print(run("-m", "tlcourse", "train", "my_pictures", "--out", "quick", "--epochs", "0", *licence))
 print(run("-m", "tlcourse", "predict", "new", "--model", "quick"))
 
-# %% [markdown]
-# Its test set is the same as ours. It has now been read with a second network; as long as nobody chooses between the two
-# by these results, no harm is done.
-#
-# The folder `quick` has `model.keras`; `model.onnx`, the same in ONNX, a format that many programs and machines can
-# run, and here without TensorFlow; `model_int8.onnx`, with weights and activations as 8-bit integers; and `labels.txt`,
-# `record.json` with all measurements, and `MODEL_CARD.md`.
-#
-# **Predict first.** Eight bits per number instead of thirty-two. How often will the small file's answer differ from the
-# large one's?
-
-# %% tags=["nbval-ignore-output"]
 exported = tl.load_exported(work / "quick")
 for name, file in exported.record["files"].items():
     size, speed = f"{file['bytes'] / 1e6:.1f} MB", f"{file['pictures_per_second']:.0f} pictures/s"
     print(f"{name:16} {size:>8}  {file['accuracy']:.1%} right, as Keras: {file['agreement']:.1%}  {speed}")
 
 # %% [markdown]
-# Before the export finishes, each file predicts every test picture, and its answers are compared with those of Keras. If
-# the 32-bit file had disagreed, no folder would have been written; if the small one had become clearly worse, it would
-# have been left out. Conversion does go wrong sometimes, and without this comparison you would not notice.
+# The first two of the four cells are defective. Compare with the answers of `my_model.keras` above: the command trains
+# without class weights. Its test set is the same as ours, and has now been read with a second network; as long as
+# nobody chooses between the two by these results, no harm is done.
+#
+# Before the export finishes, each file predicts every test picture, and its answers are compared with those of Keras.
+# If the 32-bit file had disagreed, no folder would have been written; if the small one had become clearly worse, it
+# would have been left out. Conversion does go wrong sometimes, and without this comparison you would not notice.
 #
 # A network should come with a **model card**, as a medicine comes with a leaflet: what it was trained on, for what use,
 # how well it works, where it fails, and whether you may use it (Mitchell et al., "Model Cards for Model Reporting",
@@ -448,7 +452,11 @@ except tl.errors.DamagedFile as error:
 #
 # For colleagues who do not use a terminal: a web page that takes a picture and answers. Python's own `http.server` is
 # enough. It listens on 127.0.0.1, the **loopback** address, which only programs on this machine can reach. (It is not
-# made for the open internet.) First the page, and the answer to the content of a file:
+# made for the open internet.)
+#
+# The first cell has the page, and the answer to a file; the second replies to a browser; the third starts it, and asks
+# as a program would, about a test picture and about a file that is none. Open the address that it prints in your
+# browser, and choose a picture.
 
 # %%
 from io import BytesIO
@@ -484,10 +492,6 @@ class Page(BaseHTTPRequestHandler):
         self.do_GET(answer_to(self.rfile.read(length)))
 
 
-# %% [markdown]
-# Run the next cell, open the address that it prints in your browser, and choose a picture. The last lines ask the page
-# as a program would, about a test picture and about a file that is none.
-
 # %% tags=["nbval-ignore-output"]
 import threading
 from urllib.request import ProxyHandler, build_opener
@@ -517,8 +521,8 @@ for path in (test.file_paths[-1], work / "labels.txt"):
 # | Where | What runs the network there | File |
 # |---|---|---|
 # | a computer with Python | ONNX Runtime, as in `tlcourse predict`: no TensorFlow | `model.onnx`, `model_int8.onnx` |
-# | a browser, without a server | ONNX Runtime Web: the site's page "Teach it yourself" computes this network's features so | the same |
-# | an Android phone or an iPhone, in an app | LiteRT, which was called TensorFlow Lite; or ONNX Runtime | `model.tflite`; or the same |
+# | a browser, without a server | ONNX Runtime Web, as on the site's page "Teach it yourself" | the same |
+# | an app on a phone | LiteRT (once called TensorFlow Lite), or ONNX Runtime | `model.tflite`, or the same |
 # | Keras on any machine | TensorFlow, JAX or PyTorch | `my_model.keras` |
 #
 # `tl.export(…, litert=True)` writes `model.tflite`, too, and compares it with Keras (`pip install ai-edge-litert`).
