@@ -1033,6 +1033,7 @@ def cheap_mistakes():
             (right | {"threshold": None}, "No value yet for 'threshold'"),
             (right | {"threshold": 9}, "percentage"),
             (right | {"head": "Dense"}, "'Dense'"),
+            (right | {"head": keras.Sequential([keras.Input((9,))])}, "1,280 features"),
             (right["head"], "'head' and 'threshold'"),
         ],
     }

@@ -185,9 +185,10 @@ def train_head(class_weight=None):
 # is the share of its pictures that are recognised. The mean of the recalls is the **balanced accuracy**: a classifier
 # that always gives the same answer has one half (with two classes), however rare the other class is.
 #
-# There are two common cures. **Class weights** make a mistake on the rare class cost more in training. A **threshold**:
-# train as before, and answer *defective* even if its probability is below one half. The threshold is chosen on the
-# validation set.
+# There are two common cures. **Class weights** make a mistake on the rare class cost more in training: a class with a
+# quarter of the pictures of another gets four times its weight, as with scikit-learn's `class_weight="balanced"`. A
+# **threshold**: train as before, and answer *defective* even if its probability is below one half. The threshold is
+# chosen on the validation set.
 #
 # **Predict first.** What will class weights do to the recall of *defective*? And to that of *functional*?
 
@@ -306,7 +307,7 @@ print(f"± {standard_error:.1%}: keep the {'fine-tuned' if chosen is tuned else 
 # %% [markdown]
 # ## Test, once
 #
-# So far nothing has been evaluated on the test set. Now we read it, once, with the one network that was chosen. If you
+# The network that was kept is `chosen`. So far nothing has been evaluated on the test set. Now we read it, once. If you
 # look at the result, go back, change something and look again, you have begun to choose by the test set (lesson 09
 # shows what that costs). Each share comes with its 95 percent **confidence interval** (Wilson, 1927).
 
@@ -410,7 +411,7 @@ for name, file in exported.record["files"].items():
 
 # %% [markdown]
 # The first two of the four cells are defective. Compare with the answers of `my_model.keras` above: the command trains
-# without class weights. Its test set is the same as ours, and has now been read with a second network; as long as
+# without class weights. Its test set is the same as ours, and has now been read with a second network. As long as
 # nobody chooses between the two by these results, no harm is done.
 #
 # Before the export finishes, each file predicts every test picture, and its answers are compared with those of Keras.
@@ -427,8 +428,10 @@ from IPython.display import Markdown
 Markdown((exported.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
 # %% [markdown]
-# Some things no program can know, and you have to add them: who took the pictures and whether the people concerned
-# agreed, what the predictions will be used for, and who is harmed by a wrong one.
+# Compare the recalls in the card's table with those of our test above. The accuracies are close; the recalls are not,
+# and the accuracy alone would not have told you. Some things no program can know, and you have to add them: who took
+# the pictures and whether the people concerned agreed, what the predictions will be used for, and who is harmed by a
+# wrong one.
 #
 # What if a file was damaged in transfer, or is not the one that you exported?
 
@@ -581,9 +584,10 @@ tl.check("11.2", in_both, theirs)
 # ### Exercise 11.3: a missed defect costs ten times as much
 #
 # Change the experiment, in Keras alone: a defective cell that is sold costs 10 euros, a functional one that is thrown
-# away 1 euro. Train a head on `features` as you like (class weights, a hidden layer, other epochs), and choose a
-# threshold for its probability of *defective*, so that all validation cells together cost at most half of what it costs
-# to throw all of them away. There are many right answers.
+# away 1 euro. Train a head on `features` as you like (class weights, a hidden layer, other epochs), with two
+# probabilities as output, and choose a threshold: cells whose probability of *defective* is above it are thrown away.
+# All validation cells together are to cost at most half of what it costs to throw all of them away. There are many
+# right answers.
 #
 # Stuck? `tl.check.hint("11.3")` in a cell of its own gives the first of three hints.
 

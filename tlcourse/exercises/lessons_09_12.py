@@ -229,6 +229,8 @@ def cheap_mistakes(answer, features, labels):
     threshold = share().read(named["threshold"], expected, "'threshold'")
     features = Array().read(features, "1280 features per row", "val_features")
     is_defective = Array().read(labels, "a label per row", "val_labels") == 0
+    if getattr(head, "input_shape", ())[1:] != features.shape[1:]:
+        raise unexpected(head, "a network whose input is 1,280 features", "'head'")
     outputs = keras_outputs(head, features)
     shape = {"shape": outputs.shape, "cells": len(labels)}
     yield "head", outputs.shape != (len(labels), 2), shape
