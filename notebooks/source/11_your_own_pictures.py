@@ -2,8 +2,7 @@
 # # 11 · Your own pictures
 #
 # From a folder of your pictures to a network in a file that anyone can use: in plain Keras and scikit-learn first, then
-# with one command, which also writes a model card. You use every step of the course again here, in the order of a real
-# job.
+# with one command, which also writes a model card.
 #
 # **Minutes:** about 45 · **Needs:** nothing from the internet; best with pictures of your own
 
@@ -46,9 +45,9 @@ for name, count in {"functional": 240, "defective": 60}.items():
         shutil.copy(path, my_pictures / name)
 
 # %% [markdown]
-# In practice such a folder contains more than good pictures. We add a letter that was saved as `.jpg`; a download that
-# broke off half-way; a preview of eight by eight pixels; one picture twice, under two names; one in *both* classes; and
-# one that was resized and saved again.
+# In practice such a folder contains more than good pictures. We add a letter that was saved as `.jpg`; half a download;
+# a preview of eight by eight pixels; one picture twice, under two names; one in *both* classes; and one that was
+# resized and saved again.
 
 # %%
 from PIL import Image
@@ -118,10 +117,9 @@ for file, reason in pictures.skipped:
     print(f"{Path(file).name}: {reason}")
 
 # %% [markdown]
-# Every file that was left out is listed with its reason. The picture in two classes has been removed from both, since
-# nobody knows which label is right. (The letter and the half file would be on the list, too.) We copy the splits into
-# folders `train`, `validation` and `test`, which is what Keras, and most other programs, read. And we look at the whole
-# before we train.
+# The picture in two classes has been removed from both, since nobody knows which label is right. (The letter and the
+# half file would be on the list, too.) We copy the splits into folders `train`, `validation` and `test`, for Keras, and
+# look at the whole before we train.
 
 # %%
 for part, split in pictures.splits.items():
@@ -203,8 +201,8 @@ def show_scores(name, answers):
     print(f"{name:15} right: {np.mean(answers == val_labels):.0%}; {each}; balanced {balanced:.0%}")
 
 
-plain, weights = train_head(), {k: len(labels) / (2 * n) for k, n in enumerate(np.bincount(labels))}
-weighted = train_head(class_weight=weights)
+weights = {k: len(labels) / (len(class_names) * n) for k, n in enumerate(np.bincount(labels))}
+plain, weighted = train_head(), train_head(class_weight=weights)
 show_scores("no cure", plain.predict(val_features, verbose=0).argmax(axis=1))
 show_scores("class weights", weighted.predict(val_features, verbose=0).argmax(axis=1))
 
@@ -283,17 +281,14 @@ for name in networks:
 # **Predict first.** Suppose fine-tuning gets one more validation picture right than the frozen network. Which one would
 # you take, and why?
 #
-# The frozen one. It is the simpler model: fewer of its weights come from these few pictures, and with another seed the
-# difference could be one fewer. So fine-tuning has to be better by *more than one standard error* (a paired form of the
-# one-standard-error rule of Breiman et al., 1984). Both models answer for the same pictures, so only those pictures
-# count that one gets right and the other wrong. If only the fine-tuned network is right about `k` pictures, and only
-# the frozen one about `l`, the gain is `k - l`, and its standard error √(k + l): the square root of a sum of squares,
-# each of them 1.
+# The frozen one. It is the simpler model, and with another seed the difference could be one fewer. So fine-tuning has to
+# be better by *more than one standard error* (a paired form of the one-standard-error rule of Breiman et al., 1984).
+# Only those pictures count that one network gets right and the other wrong. If only the fine-tuned one is right about
+# `k` pictures, and only the frozen one about `l`, the gain is `k - l`, and its standard error √(k + l).
 #
 # One gained and none lost is 1 ± 1: keep the simpler model. Four gained and one lost is 3 ± 2.2: take the other one.
-# The rule is lenient: two gained and none lost, 2 ± 1.4, is just enough. And the best epoch was chosen on these same
-# pictures, which gives fine-tuning a small advantage. In the balanced accuracy a picture of the rarer class counts
-# more, so we sum these shares in place of ones:
+# (The rule is lenient: 2 ± 1.4 is just enough, and the best epoch was chosen on these same pictures.) In the balanced
+# accuracy a picture of the rarer class counts more, so we sum these shares in place of ones:
 
 # %% tags=["nbval-ignore-output"]
 right_simple, right_tuned = (answers[name] == val_labels for name in ("frozen", "fine-tuned"))
@@ -307,9 +302,9 @@ print(f"± {standard_error:.1%}: keep the {'fine-tuned' if chosen is tuned else 
 # %% [markdown]
 # ## Test, once
 #
-# The network that was kept is `chosen`. So far nothing has been evaluated on the test set. Now we read it, once. If you
-# look at the result, go back, change something and look again, you have begun to choose by the test set (lesson 09
-# shows what that costs). Each share comes with its 95 percent **confidence interval** (Wilson, 1927).
+# The network that was kept is `chosen`. Now we read the test set, once. If you look at the result, go back, change
+# something and look again, you have begun to choose by the test set (lesson 09 shows what that costs). Each share comes
+# with its 95 percent **confidence interval** (Wilson, 1927).
 
 # %% tags=["trained-here"]
 from scipy.stats import binomtest
@@ -329,8 +324,8 @@ print(f"this network's balanced accuracy: {balanced_accuracy_score(test_labels, 
 # accuracy alone does not show that the network is better than it; but the baseline finds not one of the defective
 # cells. And the intervals hold for *pictures of this kind*: about another camera they say nothing.
 #
-# Then look at the pictures themselves, the mistakes that the network is most confident about first. They often tell you
-# more than a number: a wrong label, a second object in the picture, a different camera.
+# Then look at the mistakes that the network is most confident about. They often tell you more than a number: a wrong
+# label, a second object in the picture, a different camera.
 
 # %%
 shown = np.concatenate([x for x, _ in test]).astype(np.uint8)
@@ -341,9 +336,8 @@ tl.show.right_and_wrong(shown, test_labels, probabilities, class_names, count=5)
 #
 # ## Save it, and load it in another process
 #
-# The notebook is closed, the kernel has stopped, and a colleague has only a few files: the network, the names of the
-# classes in their order, a short script, and new pictures. `my_model.keras` holds layers and weights, and no code of
-# yours.
+# A colleague has only a few files: the network, the names of the classes in their order, a short script, and new
+# pictures. `my_model.keras` holds layers and weights, and no code of yours.
 
 # %%
 chosen.save(work / "my_model.keras")
@@ -383,18 +377,16 @@ print("the same answers as here:", [line.split()[-2] for line in table.splitline
 #
 # ## The quick way: one command
 #
-# `tlcourse train` does the steps of this lesson without a notebook: it inspects and splits the folder, trains a linear
-# probe and, without `--epochs 0`, fine-tunes as well, keeps the simpler one unless the other is clearly better, tests
-# once, and exports. If it is interrupted, run the same command again, and it resumes. `tlcourse predict` answers
-# without TensorFlow, so the first answer comes quickly: a line per picture, or a table (CSV) where it goes into a file;
-# a picture that cannot be read gets a row with the reason. In a terminal:
+# `tlcourse train` inspects and splits the folder, trains a linear probe and, without `--epochs 0`, fine-tunes as well,
+# keeps the simpler one unless the other is clearly better, tests once, and exports. If it is interrupted, run the same
+# command again, and it resumes. `tlcourse predict` answers without TensorFlow. In a terminal:
 #
 #     tlcourse train my_pictures --out quick
 #     tlcourse predict new --model quick
 #
 # The folder `quick` will have `model.keras`; `model.onnx`, the same in ONNX, a format that many programs and machines
-# can run, and here without TensorFlow; `model_int8.onnx`, with weights and activations as 8-bit integers; and
-# `labels.txt`, `record.json` with all measurements, and `MODEL_CARD.md`.
+# can run; `model_int8.onnx`, with weights and activations as 8-bit integers; `labels.txt`, `record.json` with all
+# measurements, and `MODEL_CARD.md`.
 #
 # **Predict first.** Eight bits per number instead of thirty-two. How often will the small file's answer differ from the
 # large one's?
@@ -415,8 +407,7 @@ for name, file in exported.record["files"].items():
 # nobody chooses between the two by these results, no harm is done.
 #
 # Before the export finishes, each file predicts every test picture, and its answers are compared with those of Keras.
-# If the 32-bit file had disagreed, no folder would have been written; if the small one had become clearly worse, it
-# would have been left out. Conversion does go wrong sometimes, and without this comparison you would not notice.
+# Conversion does go wrong sometimes, and without this comparison you would not notice.
 #
 # A network should come with a **model card**, as a medicine comes with a leaflet: what it was trained on, for what use,
 # how well it works, where it fails, and whether you may use it (Mitchell et al., "Model Cards for Model Reporting",
@@ -448,18 +439,16 @@ except tl.errors.DamagedFile as error:
 
 # %% [markdown]
 # Without this check the file might have been loaded, and its predictions might have been slightly different. (*Pickle*
-# files, in which networks are often shared, can run any code when they are loaded. ONNX and Keras files of an export
-# are checked: they contain numbers and known operations.)
+# files, in which networks are often shared, can run any code when they are loaded. Files of an export cannot: they are
+# checked first.)
 #
 # ## A page on your own machine
 #
-# For colleagues who do not use a terminal: a web page that takes a picture and answers. Python's own `http.server` is
-# enough. It listens on 127.0.0.1, the **loopback** address, which only programs on this machine can reach. (It is not
-# made for the open internet.)
-#
-# The first cell has the page, and the answer to a file; the second replies to a browser; the third starts it, and asks
-# as a program would, about a test picture and about a file that is none. Open the address that it prints in your
-# browser, and choose a picture.
+# For colleagues who do not use a terminal: a web page, with Python's own `http.server`. It listens on 127.0.0.1, the
+# **loopback** address, which only programs on this machine can reach. (It is not made for the open internet.) The first
+# cell has the page, and the answer to a file; the second replies to a browser; the third starts it, and asks as a
+# program would, about a test picture and about a file that is none. Open the address that it prints, and choose a
+# picture.
 
 # %%
 from io import BytesIO
