@@ -372,8 +372,8 @@ print("the same answers as here:", [line.split()[-2] for line in table.splitline
 
 # %% [markdown]
 # Some of these answers may be wrong, like the mistakes above. The question here is only whether the new process gives
-# the same ones. It does, because the script resizes with the same function as the training. This is a common mistake: a
-# photograph that an app resizes in another way, or scales to 0 to 1, is another input, and nothing complains.
+# the same ones. It does, because the script resizes with the same function as the training. A common mistake is to
+# resize in another way in the app, or to scale the pixels to 0 to 1: that is another input, and nothing complains.
 #
 # ## The quick way: one command
 #
