@@ -1000,24 +1000,41 @@ def pictures_in_both():
 
 
 @example("11.3")
-def numbers_of_the_record():
-    classes = {
-        "functional": {"pictures": 30, "right": 28},
-        "defective": {"pictures": 10, "right": 6},
-    }
-    test = {"pictures": 40, "accuracy": 0.85, "baseline": 0.75, "classes": classes}
-    exported = SimpleNamespace(record={"test": test})
+def cheap_mistakes():
+    import keras
 
-    def answer(found, above):
-        return {"defective found": found, "above baseline": above}
+    features = np.zeros((60, 1280), np.float32)
+    features[:12, 0] = 1  # defective ones
+    labels = np.repeat([0, 1], [12, 48])
 
-    return (exported,), {
-        "right": answer(0.6, 0.1),
-        "functional": answer(28 / 30, 0.1),
-        "otherwise": answer(0.5, 0.1),
+    def head(kernel, bias, outputs=2):
+        dense = keras.layers.Dense(outputs, activation="softmax")
+        network = keras.Sequential([keras.Input((1280,)), dense])
+        weights = np.zeros((1280, outputs), np.float32)
+        weights[0, 0] = kernel
+        dense.set_weights([weights, np.float32([bias] + (outputs - 1) * [0])])
+        return network
+
+    def answer(kernel, bias, threshold=0.5, **options):
+        return {"head": head(kernel, bias, **options), "threshold": threshold}
+
+    others = features.copy()
+    others[12:40, 0] = 1  # and functional ones that look like them
+    few = features.copy()
+    few[3:12] = 0
+    right = answer(4, -2)
+    return (features, labels), {
+        "right": right,
+        "head": answer(4, -2, outputs=3),
+        "one answer": answer(4, 2),
+        "too many missed": With(right, (few, labels)),
+        "otherwise": With(right, (others, labels)),
         UNREADABLE: [
-            (answer(0.6, None), "No value yet for 'above baseline'"),
-            (answer(0.6, 10), "percentage"),
+            (right | {"threshold": None}, "No value yet for 'threshold'"),
+            (right | {"threshold": 9}, "percentage"),
+            (right | {"head": "Dense"}, "'Dense'"),
+            (right | {"head": keras.Sequential([keras.Input((9,))])}, "1,280 features"),
+            (right["head"], "'head' and 'threshold'"),
         ],
     }
 

@@ -86,9 +86,7 @@ def main() -> None:
         for package, (sha256, voice, inside) in PACKAGES.items():
             folder = options.packages or Path(temporary)
             if not options.packages:
-                subprocess.run(
-                    ["apt-get", "download", package], cwd=folder, check=True
-                )
+                subprocess.run(["apt-get", "download", package], cwd=folder, check=True)
             (file,) = folder.glob(f"{package}_*.deb")
             require_sha256(file.read_bytes(), sha256, file.name)
             unpacked = Path(temporary, voice)
