@@ -36,7 +36,7 @@ def resizing() -> dict:
     return found
 
 
-def _pool(data: tl.Dataset, count: int | None) -> tuple[list, np.ndarray]:
+def _pool(data, count: int | None) -> tuple[list, np.ndarray]:
     """The files of all splits, or so many of them, and their classes' names."""
     parts = [split for split in data.splits.values() if len(split)]
     paths = [path for split in parts for path in split.images.paths]
