@@ -98,12 +98,10 @@ def load_pretrained_model(
         network was trained with. More pixels show finer structures, and take longer in
         proportion to their number.
     resize : {"squash", "crop", "pad"}, optional
-        How pictures get that size, here and in whatever uses this model. "squash": the
-        whole picture, its proportions changed. "crop": the largest centred part with
-        the proportions of `input_size`, and of that 7/8 of height and width, as
-        networks are tested on ImageNet; what is near the border is lost. "pad": the
-        whole picture with its proportions, white beside it. A picture of this size
-        stays as it is. By default "crop" for `predict_labels`, else "squash".
+        How pictures get that size, here and in whatever uses this model: squashed as a
+        whole, only the centre, or as a whole with white beside it; details are in
+        `tl.pictures.resize`. By default "crop" for `predict_labels`, as networks are
+        tested on ImageNet, else "squash", since a border may show what matters.
 
     Returns
     -------
