@@ -28,6 +28,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "solar_tuning": "transfer.solar_tuning",
     "curves": "transfer.curves",
     "augmentation": "augmentation.augmentation",
+    "resizing": "resizing.resizing",
     "field_recipes": "field_recipes.field_recipes",
     "sentiment": "sentiment.sentiment",
     "answers": "answers.answers",

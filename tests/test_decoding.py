@@ -18,10 +18,9 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError
-from tlcourse.features.decoding import BitDepth, prepare
-from tlcourse.features.pictures import (
-    read_picture,
-)
+from tlcourse.features.decoding import BitDepth
+from tlcourse.features.pictures import read_picture
+from tlcourse.features.resizing import prepare
 
 PACKAGE = Path(tl.__file__).parent
 POSTSCRIPT = (

@@ -13,6 +13,7 @@ from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
 
+import tlcourse as tl
 from tlcourse.datasets import load_dataset
 from tlcourse.distributed import cluster, compute_features, extraction, read_shards
 from tlcourse.errors import TLCourseError, UserInputError
@@ -77,6 +78,19 @@ def test_features_are_bit_for_bit_those_of_one_process(client, bundled_model, ou
     again = read_shards(out)
     assert again.pictures == [str(path) for path in paths] and not again.left_out
     np.testing.assert_array_equal(again.features, computed)
+
+
+def test_pictures_are_resized_as_here_and_no_other_shards_are_taken(
+    client, folder, tmp_path
+):
+    for mode in ("squash", "crop"):
+        model = tl.load_pretrained_model(input_size=75, resize=mode)
+        paths = sorted(folder.iterdir())[:3]
+        expected = model.extract_features(paths, cache=False)
+        computed = model.extract_features(paths, engine="dask", out=tmp_path / mode)
+        np.testing.assert_array_equal(computed, expected)
+    with pytest.raises(UserInputError, match="not empty"):
+        model.extract_features(paths, engine="dask", out=tmp_path / "squash")
 
 
 # Stopped, and continued

@@ -13,6 +13,7 @@ from brightness_export import (
     write_brightness_export,
     write_shades,
 )
+from PIL import Image
 
 from tlcourse.errors import DamagedFile, UserInputError
 from tlcourse.predict import RECORD, load_exported, open_engine
@@ -59,6 +60,22 @@ def test_files_are_predicted_in_order_and_an_unreadable_one_stops_nothing(
     np.testing.assert_allclose(rows, model.predict_proba(paths), atol=1e-6)
 
 
+def test_pictures_are_resized_as_the_record_says_and_as_a_whole_where_it_does_not(
+    folder, tmp_path
+):
+    """A bright edge, which a crop does not see."""
+    edge = np.zeros((20, 60, 3), np.uint8)
+    edge[:, :15] = edge[:, -15:] = 255
+    Image.fromarray(edge).save(tmp_path / "edge.png")
+    for mode, label in ((None, 1), ("squash", 1), ("crop", 0)):
+        size = {"height": 8, "width": 8} | ({"resize": mode} if mode else {})
+        record_of(folder, input=size)
+        model = load_exported(folder)
+        assert model.resize == (mode or "squash")
+        (found,) = model.predict_files([tmp_path / "edge.png"])
+        assert found.probabilities.argmax() == model.predict([edge]) == label
+
+
 # Records
 
 
@@ -72,6 +89,8 @@ def test_files_are_predicted_in_order_and_an_unreadable_one_stops_nothing(
         {"classes": [0, "1"]},
         {"input": {"height": 8, "width": 10**9}},
         {"input": {"height": 8, "width": 8, "bits": 99}},
+        {"input": {"height": 8, "width": 8, "resize": "stretch"}},
+        {"input": {"height": 8, "width": 8, "resize": ["crop"]}},
         {"input": [8, 8]},
         {"files": {"model.onnx": {"sha256": 7}}},
         {"left_out": None},

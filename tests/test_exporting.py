@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,42 @@ def test_a_fine_tuned_network_is_exported(bundled_model, cells, tmp_path, quick)
     found = exported.predict_proba(cells.test.images)
     assert_agree(found, tuned.predict_proba(cells.test.images), 1e-3)
     assert exported.record["training"]["from_block"] == "head"
+
+
+def test_an_export_resizes_as_in_training(cells, tmp_path, monkeypatch):
+    model, calibrated = tl.load_pretrained_model(resize="crop"), []
+
+    def quantize(content, pictures):
+        calibrated.extend(pictures)
+        return content
+
+    monkeypatch.setattr(onnx_file, "quantize", quantize)
+    wide = [
+        replace(split, inputs=np.repeat(np.stack(list(split.images)), 2, axis=2))
+        for split in cells.splits.values()
+    ]
+    data = Dataset("wide cells", *wide, cells.class_names, cells.card)
+    train, test = data.train, data.test.images
+    probe = tl.train_classifier(model.extract_features(train.images), train.labels)
+    tuned = tl.fine_tune(
+        model, train.images, train.labels, "head", validation=0, epochs=1
+    )
+    expected = probe.predict_proba(model.extract_features(test))
+    for trained, probabilities in (
+        (probe, expected),
+        (tuned, tuned.predict_proba(test)),
+    ):
+        path = tmp_path / type(trained).__name__
+        exported = tl.export(trained, path, data, model if trained is probe else None)
+        assert exported.record["input"]["resize"] == exported.resize == "crop"
+        assert_agree(exported.predict_proba(test), probabilities, 1e-3)
+        assert "centred part" in (path / CARD).read_text(encoding="utf-8")
+    kept = tl.load_exported(tmp_path / "LinearProbe", "keras")
+    assert_agree(kept.predict_proba(test), expected, 1e-3)
+    cropped = {
+        tl.pictures.resize(x, (224, 224), "crop").tobytes() for x in train.images
+    }
+    assert cropped == {pixels.tobytes() for pixels in calibrated}
 
 
 # What is lost

@@ -49,6 +49,18 @@ def test_the_default_is_the_predicted_class(spot_finder, spots):
     assert not grad_cam(spot_finder, spots).any()  # predicted: none
 
 
+def test_pictures_are_resized_as_in_training(spot_finder, spots):
+    network, classes = spot_finder.model, spot_finder.classes_
+    how = {"resize": "crop"}
+    cropping = FineTuned(lambda: network, classes, None, {}, how, None)
+    high = np.concatenate([np.full_like(spots, 9), spots, np.full_like(spots, 9)], 1)
+    colour = np.repeat(high[..., np.newaxis], 3, axis=-1)
+    cropped = [tl.pictures.resize(each, (16, 24), "crop") for each in colour]
+    expected = grad_cam(spot_finder, cropped, "spot")
+    np.testing.assert_array_equal(grad_cam(cropping, high, "spot"), expected)
+    assert np.abs(grad_cam(spot_finder, high, "spot") - expected).max() > 0.1
+
+
 def test_a_layer_of_a_network_of_keras_can_be_chosen(spots):
     import keras
 

@@ -10,7 +10,7 @@ MISTAKE = {"picture": "dog/7.jpg", "true": "dog", "predicted": "cat"}
 KERAS_FILE = {"bytes": 14_200_000, "accuracy": 0.875, "agreement": 1.0}
 RECORD = {
     "class_names": ["cat", "dog"],
-    "input": {"height": 224, "width": 160},
+    "input": {"height": 224, "width": 160, "resize": "squash"},
     "backbone": {"name": "efficientnet_lite0", "source": "release notes", "top1": 75.1},
     "data": {
         "name": "pets",
@@ -98,6 +98,8 @@ def fine_tuned(record):
         (lambda r: r["test"].update(mistakes=[]), "Confused most often: none."),
         (lambda r: r["test"]["classes"]["dog"].update(pictures=9), "Fewer than 10"),
         (lambda r: r["data"]["pictures"]["train"].update(cat=400), "Class imbalance"),
+        (lambda r: r["input"].update(resize="crop"), "of that 7/8 each way"),
+        (lambda r: r["input"].update(resize="pad"), "white beside it"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
         (lambda r: r.update(job={"choice": "The probe is kept."}), "The probe is kept"),
     ],

@@ -114,6 +114,18 @@ def test_the_same_job_again_has_nothing_to_do_and_another_overwrites_nothing(
     assert load_exported(out).record == job[0].record
 
 
+def test_pictures_are_resized_as_asked_for_and_that_is_another_job(
+    job, folder, tmp_path
+):
+    options = {**QUICK, "epochs": 0, "resize": "crop"}
+    made = quietly(folder, tmp_path / "made", **options)
+    assert made.resize == "crop" and job[0].resize == "squash"
+    with pytest.raises(UserInputError, match="nothing was overwritten"):
+        quietly(folder, tmp_path / "made", **{**options, "resize": "pad"})
+    with pytest.raises(UserInputError, match="squash, crop, pad"):
+        quietly(folder, tmp_path / "other", **{**options, "resize": "stretch"})
+
+
 def test_killed_half_way_the_same_call_comes_to_the_same_network(job, folder, tmp_path):
     program = (
         "import os, signal, sys\n"
@@ -153,10 +165,12 @@ def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
 def test_the_command_passes_on_what_it_is_given(monkeypatch, tmp_path):
     given = []
     monkeypatch.setattr(job_module, "train_folder", lambda *words: given.append(words))
-    options = "--out made --from block7a --epochs 0 --licence mine".split()
+    options = (
+        "--out made --from block7a --epochs 0 --licence mine --resize crop".split()
+    )
     arguments = ["train", str(tmp_path), *options, "--scheduler", "tls://there:8786"]
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
     assert given[0][2:7] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
-    assert given[0][-1] == "tls://there:8786"
+    assert given[0][-2:] == ("tls://there:8786", "crop")
     CliRunner().invoke(cli.app, ["train", str(tmp_path), *options[:3], "2"])
     assert given[1][3] == 2

@@ -193,6 +193,17 @@ def test_probabilities_are_those_of_the_classifier_and_neighbours_are_near(
     assert len(answer.figure.axes) == 5 and answer.figure.alt == answer.text
 
 
+def test_a_picture_is_resized_as_the_model_does_it(arguments):
+    model = tl.load_pretrained_model(resize="crop")
+    wide = np.concatenate([plain(0), striped(60), plain(0)], axis=1)
+    answer = TryYourOwn(model, *arguments[1:]).answer(file(wide))
+    features = model.extract_features([wide], cache=False)
+    expected = arguments[1].predict_proba(features)[0].max()
+    squashed = arguments[0].extract_features([wide], cache=False)
+    assert f"{expected:.0%}" in answer.text
+    assert np.abs(features - squashed).max() > 0.1
+
+
 def test_uploads_are_answered_one_after_the_other_also_under_one_name(widget, own):
     for picture in (plain(130), striped(40)):
         upload(widget, file(picture))
@@ -223,7 +234,7 @@ def test_pictures_and_files_that_are_too_large_are_refused(widget, monkeypatch):
     upload(widget, file(plain(130)))
     assert "at most" in widget.words.value
     monkeypatch.setattr("tlcourse.widgets.uploads.MEGABYTES", 0.0001)
-    monkeypatch.setattr("tlcourse.widgets.uploads.open_picture", None)
+    monkeypatch.setattr("tlcourse.widgets.uploads.prepare", None)
     upload(widget, file(striped(40), "bmp"), "scan.bmp")
     assert "scan.bmp has 0.0 MB" in widget.words.value
 

@@ -152,12 +152,14 @@ def train(
     seed: int = Option(0, help="The same seed gives the same network."),
     licence: str = Option(None, help="Of the pictures, for the model card."),
     scheduler: str = Option(None, help="Address of Dask's, whose workers help."),
+    resize: str = Option(None, help="squash (as a whole), crop (the centre) or pad."),
 ) -> None:
     """Train a network on a folder of pictures."""
     from .train_folder import train_folder
 
     first = int(from_block) if from_block.isdecimal() else from_block
-    train_folder(folder, out, backbone, first, epochs, seed, licence, _say, scheduler)
+    options = (backbone, first, epochs, seed, licence, _say, scheduler, resize)
+    train_folder(folder, out, *options)
 
 
 @app.command(cls=Command)

@@ -18,6 +18,7 @@ from .errors import TLCourseError, UserInputError, convert_errors, printable
 from .features import engine as engines
 from .features.compute import compute
 from .features.pictures import one_picture, resize
+from .features.resizing import InputSize
 from .files import as_path, sha256, unfinished_folder
 from .folders import check_output_folder
 from .litert import check_installed, write_litert
@@ -119,7 +120,10 @@ def export(
         convert_errors(OSError, TLCourseError, what, cure),
         unfinished_folder(path) as inside,
     ):
-        files = _write_files(inside, network, trained, dataset, litert)
+        _, height, width, _ = network.input_shape
+        made_with = trained if isinstance(trained, FineTuned) else model
+        size = InputSize(height, width, getattr(made_with, "resize", "squash"))
+        files = _write_files(inside, network, trained, dataset, size, litert)
         record = (about or {}) | files
         record["backbone"] = model_card.about_backbone(network.name)
         record["data"] = model_card.about_data(dataset, licence)
@@ -185,17 +189,18 @@ def _write_files(
     network: "keras.Model",
     trained: FineTuned | LinearProbe,
     dataset: Dataset,
+    input_size: InputSize,
     litert: bool,
 ) -> dict:
     """Write the network and its labels; returns what the record says of them."""
-    height, width = size = network.input_shape[1:3]
+    size = input_size[:2]
     names, images = trained.class_names, dataset.test.images
     labels = _positions(trained, dataset.test)
 
     def evaluate(engine: engines.Engine) -> _Evaluation:
-        compute(engine, images[:1], size)  # starts it
+        compute(engine, images[:1], input_size)  # starts it
         start = time.perf_counter()
-        probabilities = compute(engine, images, size, describe="Evaluating")
+        probabilities = compute(engine, images, input_size, describe="Evaluating")
         return _Evaluation(probabilities, len(images) / (time.perf_counter() - start))
 
     keras_file, float32, int8 = (
@@ -214,7 +219,7 @@ def _write_files(
         )
     int8.write_bytes(
         onnx_file.quantize(
-            float32.read_bytes(), _calibration_pictures(dataset.train, size)
+            float32.read_bytes(), _calibration_pictures(dataset.train, input_size)
         )
     )
     quantized = evaluate(open_engine(int8, len(names), size))
@@ -237,7 +242,7 @@ def _write_files(
         "format": FORMAT,
         "class_names": names,
         "classes": trained.classes_.tolist(),
-        "input": {"height": height, "width": width, "bits": dataset.bits},
+        "input": {**input_size._asdict(), "bits": dataset.bits},
         "test": {
             **model_card.about_test(dataset.test, names, labels, keras.probabilities),
             "most_frequent": names[majority],
@@ -258,10 +263,10 @@ def _write_files(
     }
 
 
-def _calibration_pictures(train: Split, size: tuple[int, int]) -> Iterator[np.ndarray]:
+def _calibration_pictures(train: Split, size: InputSize) -> Iterator[np.ndarray]:
     rows = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_PICTURES]
     for row in rows.tolist():
-        yield resize(np.asarray(one_picture(train.images[row])), size)
+        yield resize(np.asarray(one_picture(train.images[row])), size[:2], size.resize)
 
 
 def _positions(trained: FineTuned | LinearProbe, split: Split) -> np.ndarray:

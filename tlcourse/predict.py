@@ -21,9 +21,10 @@ from .errors import (
     printable,
 )
 from .features.compute import compute
-from .features.decoding import BitDepth, is_depth, prepare, read_file
+from .features.decoding import BitDepth, is_depth, read_file
 from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
 from .features.pictures import Images, files_below
+from .features.resizing import MODES, InputSize, prepare
 from .files import as_path, read_json, sha256
 from .foreign_text import csv_cell, is_formula
 from .models.onnx_file import check_foreign
@@ -64,6 +65,8 @@ class ExportedModel(Classifier):
         Its record.json: classes, data, training, accuracy, files.
     input_size : tuple of int
         (height, width) in pixels.
+    resize : str
+        How pictures are resized, as in training: see `load_pretrained_model`.
     bits : int or None
         Bit depth of 16-bit pictures that do not state theirs, as in training.
     """
@@ -73,6 +76,8 @@ class ExportedModel(Classifier):
         self._class_names = record["class_names"]
         self.folder, self.variant, self.record = folder, variant, record
         self.input_size = (record["input"]["height"], record["input"]["width"])
+        self.resize: str = record["input"].get("resize", "squash")
+        self._size = InputSize(*self.input_size, self.resize)
         self.bits: int | None = record["input"].get("bits")
         path = folder / VARIANTS[variant]
         self._engine = open_engine(path, len(self.classes_), self.input_size)
@@ -85,7 +90,7 @@ class ExportedModel(Classifier):
     def predict_proba(self, X: "Images") -> np.ndarray:
         """Predict each class's probability: float32 (n, classes)."""
         return compute(
-            self._engine, X, self.input_size, describe="Predicting", bits=self.bits
+            self._engine, X, self._size, describe="Predicting", bits=self.bits
         )
 
     def predict_files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
@@ -98,7 +103,7 @@ class ExportedModel(Classifier):
 
     def _predict_file(self, path: Path, depth: BitDepth) -> Prediction:
         try:
-            pixels = prepare(read_file(path), self.input_size, str(path), depth)
+            pixels = prepare(read_file(path), self._size, str(path), depth)
         except PictureError as error:
             return Prediction(path, None, str(error))
         probabilities = self._engine.run(pixels[None].astype(np.float32))[0]
@@ -178,6 +183,7 @@ def read_record(folder: Path) -> dict:
             and len({type(label) for label in classes}) == 1
             and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
             and (bits is None or is_depth(bits))
+            and record["input"].get("resize", "squash") in MODES
             and isinstance(record["left_out"], dict)
         )
     except (DamagedFile, ValueError, KeyError, TypeError, AttributeError):

@@ -53,6 +53,7 @@ def train_folder(
     licence: str | None = None,
     say: Callable[[str], None] = print,
     scheduler: str | None = None,
+    resize: str | None = None,
 ) -> ExportedModel:
     """Train a network on a folder of class folders, test it, and export it.
 
@@ -64,7 +65,7 @@ def train_folder(
     """
     out = as_path(out, "out")
     validation.text("licence", licence or "")
-    model = load_pretrained_model(backbone)
+    model = load_pretrained_model(backbone, resize=resize)
     if not isinstance(model, PretrainedModel):
         raise UserInputError(
             f"{backbone} takes sentences; choose one that takes pictures, see "
@@ -77,6 +78,7 @@ def train_folder(
         "epochs": validation.whole_number("epochs", epochs, 0, 10_000),
         "seed": validation.seed(seed),
         "licence": licence,
+        "resize": model.resize,
     }
     if not (out / RECORD).is_file():  # else it may be the result of this very job
         check_output_folder(out)

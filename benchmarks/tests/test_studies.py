@@ -11,6 +11,7 @@ from studies import (
     cluster,
     kanji,
     misuse,
+    resizing,
     searches,
     sentiment,
     small_networks,
@@ -106,6 +107,31 @@ def test_augmentation(few, monkeypatch):
     assert found["difference"]["n"] == 2
     for name in ("with", "without"):
         assert 0 <= found[name]["mean"] <= 1 and found[name]["seconds"] > 0
+
+
+def test_resizing(monkeypatch):
+    load = tl.load_dataset
+
+    def birds_or_nothing(name):
+        if name == "solar":
+            raise DatasetUnavailable("no cells here")
+        return load("stamps").with_classes(["bird", "fruit"])
+
+    monkeypatch.setattr(tl, "load_dataset", birds_or_nothing)
+    settings = {"SEEDS": (0, 1), "LABELS": dict.fromkeys(("stamps", "solar"), (2, 3))}
+    names = {"bird": "toucan", "fruit": "lemon"}
+    constants(monkeypatch, resizing, **settings, NAMES=names)
+    found = json.loads(json.dumps(resizing.resizing()))
+    probes, labels = found["probe"]["stamps"], found["labels"]["stamps"]
+    assert set(found["probe"]) == {"stamps"} and set(probes) == {"2", "3"}
+    for by_mode in (*probes.values(), labels["top 1"], labels["top 5"]):
+        assert list(by_mode) == ["squash", "crop", "pad"]
+        assert (
+            by_mode["squash"]["difference"] == by_mode["squash"]["standard_error"] == 0
+        )
+    assert labels["top 1"]["crop"]["mean"] <= labels["top 5"]["crop"]["mean"]
+    assert labels["top 5"]["pad"] == labels["top 5"]["squash"]  # stamps are square
+    assert {one["n"] for one in probes["2"].values()} == {2}
 
 
 def test_sentiment(one_epoch, few, monkeypatch):

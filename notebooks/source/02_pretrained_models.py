@@ -139,9 +139,12 @@ tl.show.pictures(list(photographs.values()), list(photographs), columns=3)
 # %% [markdown]
 # **Predict first.** For which of the six will the network be right and sure? For which sure and wrong? What can it
 # possibly say about the photograph of a retina, the back of an eye?
+#
+# The network takes squares. `resize="squash"` gives it each whole photograph, squashed into one.
 
 # %%
-guesses = model.predict_labels(samples.test.images, top=3)
+whole = tl.load_pretrained_model(resize="squash")
+guesses = whole.predict_labels(samples.test.images, top=3)
 titles = ["\n".join(f"{share:.0%} {name}" for name, share in best) for best in guesses]
 tl.show.pictures(list(photographs.values()), titles, columns=3)
 
@@ -170,13 +173,23 @@ print(f"All {len(answers):,} answers together: {sum(probability for _, probabili
 # Here the best answer has a low probability, which is a warning of sorts. But do not count on it: the answer for the
 # rocket had a much higher one and was wrong. A probability of the softmax compares the classes with each other. It does
 # not say whether the picture shows any of them.
+#
+# And the rocket was squashed. Without `resize`, `predict_labels` takes the centre of a photograph and keeps its
+# proportions, as networks are tested on ImageNet:
+
+# %%
+for label, probability in model.predict_labels([photographs["rocket"]], top=3)[0]:
+    print(f"{label}: {probability:.0%}")
+
+# %% [markdown]
+# Now the first answer is right, and not sure. The network is the same; only the pixels that it was given are others.
 
 # %% [markdown]
 # ### Exercise 2.1: the man or the tripod?
 #
 # The network says "tripod" for the photographer. Does it look at the man at all, or only at the tripod? Find out by an
 # experiment: make a copy of `photographs["camera"]`, paint its left half grey (127 in all three colours), and ask
-# again. Then the same with the right half. Before you run it, write down what you expect.
+# `whole` again. Then the same with the right half. Before you run it, write down what you expect.
 #
 # Stuck? `tl.check.hint("2.1")` in a cell of its own gives the first of three hints.
 
@@ -190,7 +203,7 @@ tl.check("2.1", covered)
 for side, columns in {"left": slice(None, 256), "right": slice(256, None)}.items():
     covered = photographs["camera"].copy()
     covered[:, columns] = 127
-    label, probability = model.predict_labels(covered, top=1)[0][0]
+    label, probability = whole.predict_labels(covered, top=1)[0][0]
     print(f"{side} half covered: {label}, {probability:.0%}")
 tl.check("2.1", covered)
 # Without the man (left) the answer stays and is even surer. Without the tripod (right) it is gone.

@@ -17,9 +17,9 @@ from numpy.typing import DTypeLike
 from .. import errors, files
 from ..features.augment import AS_IS
 from ..features.compute import compute
-from ..features.decoding import PREPARATION
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.pictures import Images, as_pictures
+from ..features.resizing import PREPARATION, InputSize
 from ..progress import progress_bar
 from .cluster import connected
 from .shards import Batch, Job, Shards, claimed, is_done, note_in, read_shards, write
@@ -34,7 +34,7 @@ SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
 def compute_features(
     engine: Engine,
     images: Images,
-    size: tuple[int, int],
+    size: InputSize,
     augmentations: Sequence[str] = (AS_IS,),
     dtype: DTypeLike = np.float32,
     *,

@@ -165,7 +165,8 @@ def covered_half(covered):
         expected = original.copy()
         expected[:, columns] = GREY
         if np.array_equal(covered, expected):
-            ((label, share),) = tl.load_pretrained_model().predict_labels(covered, 1)[0]
+            model = tl.load_pretrained_model(resize="squash")
+            ((label, share),) = model.predict_labels(covered, 1)[0]
             yield "right", True, {"side": side, "label": label, "probability": share}
 
 

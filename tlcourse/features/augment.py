@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
-from ..validation import shown
+from ..validation import one_of, shown
 from ..validation import size as checked_size
 from .cache import digest_of
-from .decoding import prepare, read_file, resize
+from .decoding import read_file
 from .pictures import as_pictures
+from .resizing import MODES, InputSize, prepare
+from .resizing import resize as resize_picture
 
 AS_IS = "as is"
 FLIPS = (AS_IS, "left-right", "upside-down", "half-turn")
@@ -30,6 +32,7 @@ def augment(
     image: ArrayLike | str | PathLike,
     names: int | Sequence[str] = 2,
     size: tuple[int, int] = (224, 224),
+    resize: str = "squash",
 ) -> np.ndarray:
     """The augmented copies of one picture as a network gets them, to be looked at.
 
@@ -41,6 +44,8 @@ def augment(
         How many copies, or their names, see `augmentation_names`.
     size : tuple of int
         (height, width) that the network takes, in pixels.
+    resize : {"squash", "crop", "pad"}
+        How the picture gets there, see `load_pretrained_model`.
 
     Returns
     -------
@@ -53,10 +58,11 @@ def augment(
     >>> tl.augment(photograph, ("as is", "left-right", "crop 1"), size=(96, 96)).shape
     (3, 96, 96, 3)
     """
-    names, size = augmentation_names(names), checked_size(size)
+    names = augmentation_names(names)
+    size_and_mode = InputSize(*checked_size(size), one_of("resize", resize, MODES))
     (picture,), _, depth = as_pictures([image])
     content = picture if isinstance(picture, np.ndarray) else read_file(picture)
-    pixels = prepare(content, size, "the picture", depth)
+    pixels = prepare(content, size_and_mode, "the picture", depth)
     copies = augmented(pixels, names, digest_of([content]))
     return np.rint(np.stack(copies)).astype(np.uint8)
 
@@ -117,4 +123,4 @@ def _crop(pixels: np.ndarray, number: int, digest: bytes) -> np.ndarray:
     top = rng.integers(height - part_height + 1)
     left = rng.integers(width - part_width + 1)
     part = np.rint(pixels[top : top + part_height, left : left + part_width])
-    return resize(part.astype(np.uint8), (height, width)).astype(pixels.dtype)
+    return resize_picture(part.astype(np.uint8), (height, width)).astype(pixels.dtype)

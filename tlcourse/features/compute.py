@@ -18,9 +18,10 @@ from ..folders import cache_folder, make_cache_folder
 from ..progress import progress_bar
 from .augment import AS_IS, augmented
 from .cache import RowCache, cache_file, digest_of
-from .decoding import PREPARATION, may_be_deep, prepare, read_file
+from .decoding import may_be_deep, read_file
 from .engine import Engine, workers
 from .pictures import Images, as_pictures
+from .resizing import PREPARATION, InputSize, prepare
 
 FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
 CHUNK = 64  # … and afterwards, or fewer, …
@@ -40,7 +41,7 @@ class Item(NamedTuple):
 def compute(
     engine: Engine,
     images: Images,
-    size: tuple[int, int],
+    size: InputSize | tuple[int, int],
     augmentations: Sequence[str] = (AS_IS,),
     dtype: DTypeLike = np.float32,
     name: str | None = None,
@@ -58,7 +59,8 @@ def compute(
     names, shape = tuple(augmentations), engine.output_shape
     copies = (len(names),) if len(names) > 1 else ()
     result = RowCollector((*copies, *shape), dtype)
-    file = cache_file(name, engine.key, size, np.dtype(dtype).name, shape, PREPARATION)
+    size = InputSize(*size)
+    file = cache_file(name, engine.key, *size, np.dtype(dtype).name, shape, PREPARATION)
 
     def load(picture: np.ndarray | str | PathLike) -> Item:
         content: bytes | np.ndarray

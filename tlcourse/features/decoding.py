@@ -26,7 +26,6 @@ EXTENSIONS = frozenset(
 MAX_PIXELS = 100_000_000  # 300 MB as uint8 RGB, above any camera that people own
 MAX_BYTES = 1_000_000_000  # uncompressed 16-bit RGB of MAX_PIXELS takes 600 MB
 MAX_SCANS = 100  # of a progressive JPEG: encoders write ten, and each costs a pass
-PREPARATION = 1  # raise it when `prepare` gives other pixels: cached rows are void then
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners have
 
 Source: TypeAlias = str | PathLike | Image.Image
@@ -119,48 +118,6 @@ def as_rgb(
         rgb = rgb.convert("RGBA")
         rgb = Image.alpha_composite(Image.new("RGBA", rgb.size, "white"), rgb)
     return rgb if rgb.mode == "RGB" else rgb.convert("RGB")
-
-
-def prepare(
-    picture: bytes | np.ndarray, size: tuple[int, int], name: str, depth: "BitDepth"
-) -> np.ndarray:
-    """A file's bytes, or an array (h, w, 3), at a network's input size: (h, w, 3)."""
-    if isinstance(picture, bytes):
-        # Twice the size, as Pillow's `thumbnail` does: "close to fair resampling".
-        twice = (2 * size[0], 2 * size[1])
-        return resize(open_picture(picture, twice, name, depth), size)
-    if picture.shape[:2] == size:
-        return picture
-    if picture.dtype.kind == "f":
-        picture = np.rint(picture)
-    return resize(np.ascontiguousarray(picture, dtype=np.uint8), size)
-
-
-def resize(picture: np.ndarray | Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """Resize the whole picture, bicubic with anti-aliasing; nothing is cropped.
-
-    Parameters
-    ----------
-    picture : PIL.Image.Image, or uint8 array of shape (h, w, 3)
-    size : tuple of int
-        (height, width) in pixels.
-
-    Returns
-    -------
-    uint8 array of shape (height, width, 3)
-
-    Examples
-    --------
-    >>> import tlcourse as tl
-    >>> photograph = tl.load_dataset("samples").test.images[0]
-    >>> tl.pictures.resize(photograph, (224, 224)).shape
-    (224, 224, 3)
-    """
-    if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture)
-    if picture.size != size[::-1]:
-        picture = picture.resize(size[::-1], Image.Resampling.BICUBIC)
-    return np.asarray(picture)
 
 
 def is_depth(bits: object) -> bool:

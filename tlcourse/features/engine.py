@@ -121,8 +121,8 @@ class Pixels:
 
     batch, key = 1, "pixels"
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.output_shape = (*size, 3)
+    def __init__(self, size: Sequence) -> None:
+        self.output_shape = (*size[:2], 3)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         return np.rint(batch).astype(np.uint8)

@@ -13,7 +13,8 @@ from PIL import Image
 
 from .. import files, validation
 from ..errors import UserInputError, printable
-from .decoding import EXTENSIONS, BitDepth, as_rgb, open_picture, picture_errors, resize
+from .decoding import EXTENSIONS, BitDepth, as_rgb, open_picture, picture_errors
+from .resizing import resize
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -5,7 +5,8 @@ from os import PathLike
 from typing import Literal, overload
 
 from ..errors import UserInputError
-from ..validation import shown
+from ..features.resizing import MODES
+from ..validation import one_of, shown
 from . import bert_folder
 from .question_answering import PretrainedQuestionAnswering
 from .recipes import RECIPES, PictureModel
@@ -51,6 +52,7 @@ def load_pretrained_model(
     engine: str = ...,
     precision: str = ...,
     input_size: int | tuple[int, int] | None = ...,
+    resize: str | None = ...,
 ) -> PretrainedModel: ...
 @overload
 def load_pretrained_model(
@@ -66,12 +68,14 @@ def load_pretrained_model(
     engine: str = ...,
     precision: str = ...,
     input_size: int | tuple[int, int] | None = ...,
+    resize: str | None = ...,
 ) -> PretrainedModel | PretrainedTextModel | PretrainedSpeechModel: ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0",
     engine: str = "auto",
     precision: str = "float32",
     input_size: int | tuple[int, int] | None = None,
+    resize: str | None = None,
 ) -> PretrainedModel | PretrainedTextModel | PretrainedSpeechModel:
     """Load a network pretrained on photographs, on text or on speech.
 
@@ -93,6 +97,11 @@ def load_pretrained_model(
         Pixels to which pictures are resized, 75 to 2,048; by default those that the
         network was trained with. More pixels show finer structures, and take longer in
         proportion to their number.
+    resize : {"squash", "crop", "pad"}, optional
+        How pictures get that size, here and in whatever uses this model: squashed as a
+        whole, only the centre, or as a whole with white beside it; details are in
+        `tl.pictures.resize`. By default "crop" for `predict_labels`, as networks are
+        tested on ImageNet, else "squash", since a border may show what matters.
 
     Returns
     -------
@@ -113,17 +122,19 @@ def load_pretrained_model(
     >>> tl.load_pretrained_model()
     <efficientnet_lite0: 224×224 pixels → 1,280 features, 18 blocks>
     """
+    if resize is not None:
+        one_of("resize", resize, MODES)
     is_text = isinstance(name, str)
     if is_text and name in RECIPES:
-        return PretrainedModel(name, engine, precision, input_size)
+        return PretrainedModel(name, engine, precision, input_size, resize)
     is_folder = is_text and (os.path.dirname(name) or os.path.isdir(name))
     is_published = is_text and name in bert_folder.PUBLISHED
     is_speech = is_text and name == SPEECH
     if is_folder or is_published or is_speech or isinstance(name, PathLike):
-        if input_size is not None:
+        if (input_size, resize) != (None, None):
             what = "speech" if is_speech else "text"
             raise UserInputError(
-                f"input_size is for pictures; this network is for {what}."
+                f"input_size and resize are for pictures; this network is for {what}."
             )
         if is_speech:
             return PretrainedSpeechModel(engine, precision)

@@ -15,6 +15,7 @@ from ..features import engine as engines
 from ..features.augment import AS_IS, augmentation_names
 from ..features.compute import compute
 from ..features.pictures import Images, as_pictures, read_picture
+from ..features.resizing import InputSize
 from ..native import import_tensorflow
 from . import conversion, efficientnet_lite
 from .blocks import check_blocks, is_spatial, sort_into_blocks
@@ -24,7 +25,6 @@ from .weights import build, imagenet_classes, preprocess
 if TYPE_CHECKING:
     import keras
 
-
 SIDES = (75, 2048)  # pixels; of fewer, some networks' strides leave nothing
 
 
@@ -33,8 +33,8 @@ class PretrainedModel:
 
     Attributes
     ----------
-    name, engine, precision : str
-        As given to `load_pretrained_model`.
+    name, engine, precision, resize : str
+        As given to `load_pretrained_model`, or its default.
     recipe : Recipe
         Preprocessing, the size it was trained with, published accuracy and its source.
     input_size : tuple of int
@@ -50,6 +50,7 @@ class PretrainedModel:
         engine: str = "auto",
         precision: str = "float32",
         input_size: int | tuple[int, int] | None = None,
+        resize: str | None = None,
     ) -> None:
         engines.check_engine(engine, precision)
         self.name, self.recipe = name, RECIPES[name]
@@ -57,6 +58,9 @@ class PretrainedModel:
         size = self.recipe.size if input_size is None else input_size
         sides = (size, size) if isinstance(size, int | np.integer) else size
         self.input_size = validation.size(sides, "input_size", *SIDES)
+        self.resize = resize or "squash"
+        self._size = InputSize(*self.input_size, self.resize)
+        self._label_size = InputSize(*self.input_size, resize or "crop")
         self.is_bundled = not self.recipe.application
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
@@ -150,7 +154,7 @@ class PretrainedModel:
         ----------
         images
             uint8 array, float array with pixels in [0, 255], list of arrays or paths,
-            folder, or `tf.data.Dataset`; pictures of any size are resized as a whole.
+            folder, or `tf.data.Dataset`; of any size, `self.resize` says how they fit.
         blocks : sequence of str, optional
             Names out of `self.blocks`: average and maximum over all positions of each
             one's output, concatenated. By default the last one's average.
@@ -179,7 +183,7 @@ class PretrainedModel:
         >>> tl.load_pretrained_model().extract_features(photographs[:2]).shape
         (2, 1280)
         """
-        is_dask, size = engines.is_dask(engine), self.input_size
+        is_dask, size = engines.is_dask(engine), self._size
         name = self.name if validation.flag("cache", cache) else None
         if not is_dask and not (scheduler is None and out is None):
             raise UserInputError("scheduler and out are for Dask: add engine='dask'.")
@@ -193,10 +197,9 @@ class PretrainedModel:
             return compute(runner, images, size, name=name)
         from ..distributed import compute_features
 
-        shards = compute_features(
+        return compute_features(
             runner, images, size, scheduler=scheduler, out=out, cache=cache
-        )
-        return shards.features
+        ).features
 
     def activations(
         self,
@@ -212,7 +215,7 @@ class PretrainedModel:
         `extract_features`. Returns float16 (n, height, width, channels), or
         (n, augmentations, …) where there are several.
         """
-        copies, size = augmentation_names(augmentations), self.input_size
+        copies, size = augmentation_names(augmentations), self._size
         is_dask = engines.is_dask(engine)
         name = f"{self.name}-{block}" if validation.flag("cache", cache) else None
         if block is None:
@@ -238,7 +241,7 @@ class PretrainedModel:
         Parameters
         ----------
         images
-            As for `extract_features`.
+            As for `extract_features`, but by default resized by "crop".
         top : int
             How many classes, the most probable first (1 to 1,000).
 
@@ -249,7 +252,7 @@ class PretrainedModel:
         top = validation.whole_number("top", top, 1, 1000)
         outputs = (conversion.CLASSIFIER_OUTPUT,)
         runner = self._engine(outputs, lambda: self.classifier)
-        probabilities = compute(runner, images, self.input_size, describe="Predicting")
+        probabilities = compute(runner, images, self._label_size, describe="Predicting")
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         return [
             [(self.labels[label], float(row[label])) for label in best]
@@ -259,7 +262,7 @@ class PretrainedModel:
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
         runner = conversion.compile_network(network, self.engine)
-        return compute(runner, images, self.input_size, describe="Predicting")
+        return compute(runner, images, self._size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:
         """The number of pictures, if it is known before they are read."""

@@ -84,10 +84,11 @@ class FineTuned(Classifier):
         "loss", "accuracy" and, with validation rows, "val_loss" and "val_accuracy":
         a list with the value of each epoch, as in Keras' `History.history`.
     record : dict
-        What happened, ready for JSON: "from_block", "augmentations", "rows",
-        "settings", "seconds" of each stage, "probe", "best_epoch" (0: no epoch was
-        better than the probe), "resumed_after" (epochs), "moved" (block → how far, see
-        `tl.checks.moved`) and "changed" (paths of the weights that training changed).
+        What happened, ready for JSON: "from_block", "augmentations", "resize"
+        (of pictures), "rows", "settings", "seconds" of each stage, "probe",
+        "best_epoch" (0: no epoch was better than the probe), "resumed_after" (epochs),
+        "moved" (block → how far, see `tl.checks.moved`) and "changed" (paths of the
+        weights that training changed).
     """
 
     def __init__(
@@ -120,6 +121,11 @@ class FineTuned(Classifier):
         """(height, width) in pixels; None of sentences."""
         shape = self.model.input_shape
         return tuple(shape[1:3]) if len(shape) == 4 else None
+
+    @property
+    def resize(self) -> str:
+        """How pictures are resized, see `load_pretrained_model`."""
+        return self.record.get("resize") or "squash"
 
     @property
     def best(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from ..errors import UserInputError
 from ..features.compute import compute
 from ..features.engine import Pixels
 from ..features.pictures import Images
+from ..features.resizing import InputSize
 from ..native import import_tensorflow
 from .classifiers import FineTuned, positions_among
 
@@ -37,7 +38,8 @@ def grad_cam(
     classifier : FineTuned or keras.Model
         A network from pixels to probabilities, with a Dense layer at its end.
     images
-        Pictures as for `extract_features`.
+        Pictures as for `extract_features`, resized as in training; for a `keras.Model`
+        by "squash", see `tl.pictures.resize`.
     classes : array_like of shape (n,) or scalar, optional
         A label as in training, or a position among the outputs of a `keras.Model`; by
         default the predicted class.
@@ -69,13 +71,15 @@ def grad_cam(
     (2, 224, 224)
     """
     network: Any = getattr(classifier, "model", classifier)
-    shape = getattr(network, "input_shape", ())
+    shape: Any = getattr(network, "input_shape", ())
     if len(shape) != 4:
         raise UserInputError(
             f"grad_cam was given a {type(classifier).__name__}; expected a network "
             "from tl.fine_tune, or of Keras, that takes pictures, not features."
         )
-    size, feature_map = tuple(shape[1:3]), _feature_map(network, layer)
+    _, height, width, _ = shape
+    size = InputSize(height, width, getattr(classifier, "resize", "squash"))
+    feature_map = _feature_map(network, layer)
     pixels = compute(
         Pixels(size), images, size, dtype=np.uint8, describe="Preparing pictures"
     )
@@ -109,7 +113,7 @@ def grad_cam(
     for start in range(0, len(pixels), BATCH):
         batch = pixels[start : start + BATCH].astype(np.float32)
         maps += list(evidence(batch, targets[start : start + BATCH]).numpy())
-    return np.stack([_resized(each, size) for each in maps])
+    return np.stack([_resized(each, (height, width)) for each in maps])
 
 
 def _feature_map(network: "keras.Model", layer: str | None) -> "keras.KerasTensor":

@@ -142,6 +142,7 @@ class Preparation:
         record = {
             "from_block": self.first_block,
             "augmentations": list(self.augmentations),
+            "resize": getattr(self.model, "resize", None),
             "rows": {"training": len(training), "validation": len(held)},
             "settings": asdict(settings),
             "seconds": self.seconds | {"training": time.perf_counter() - started},

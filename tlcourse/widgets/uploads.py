@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image
 
 from ..datasets.core import Split
 from ..errors import UserInputError, printable
-from ..features.decoding import EXTENSIONS
-from ..features.pictures import one_picture, open_picture, resize
+from ..features.decoding import EXTENSIONS, BitDepth, read_file
+from ..features.pictures import one_picture
+from ..features.resizing import InputSize, prepare
 from ..models.vision import PretrainedModel
 from ..plots import pictures
 from ..plots.figure import Figure
@@ -95,12 +95,15 @@ class TryYourOwn(OwnWidget):
         name : str, optional
             What an error calls it.
         """
-        height, width = self._model.input_size
+        content: bytes | np.ndarray  # prepared as `extract_features` does it
         if isinstance(picture, np.ndarray):
-            opened = Image.fromarray(np.asarray(one_picture(picture)).astype(np.uint8))
-        else:  # as `extract_features` opens it
-            opened = open_picture(picture, (2 * height, 2 * width), name)
-        pixels = resize(opened, (height, width))
+            content = np.asarray(one_picture(picture)).astype(np.uint8)
+        elif isinstance(picture, bytes):
+            content = picture
+        else:
+            content, name = read_file(picture), name or str(picture)
+        size = InputSize(*self._model.input_size, self._model.resize)
+        pixels = prepare(content, size, name or "the picture", BitDepth())
         last = list(self._model.blocks)[-1]
         # Without the cache: the picture is its owner's alone.
         features = self._model.extract_features([pixels], cache=False)
