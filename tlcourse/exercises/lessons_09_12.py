@@ -238,10 +238,11 @@ def cheap_mistakes(answer, features, labels):
     missed = int(np.sum(is_defective & ~thrown_away))
     alarms = int(np.sum(thrown_away & ~is_defective))
     cost, away = MISSED * missed + alarms, int(np.sum(~is_defective))
-    details = {"missed": missed, "alarms": alarms, "cost": cost, "away": away}
-    details |= {"limit": away / 2, "sold": MISSED * int(np.sum(is_defective))}
+    limit, sold = away / 2, MISSED * int(np.sum(is_defective))
+    costs = {"cost": cost, "away": away, "limit": limit, "sold": sold}
+    details = {"missed": missed, "alarms": alarms, **costs}
     yield "one answer", thrown_away.all() or not thrown_away.any(), details
-    yield "right", cost <= away / 2, details
+    yield "right", cost <= limit, details
     yield "too many missed", MISSED * missed > alarms, details
     yield "otherwise", True, details
 
