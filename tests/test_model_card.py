@@ -86,6 +86,10 @@ def fine_tuned(record):
     record["training"]["settings"] = settings
 
 
+def chosen(record):
+    record["job"] = {"folds": 3, "probe": 0.9, "choice": "The probe is kept."}
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -99,7 +103,8 @@ def fine_tuned(record):
         (lambda r: r["test"]["classes"]["dog"].update(pictures=9), "Fewer than 10"),
         (lambda r: r["data"]["pictures"]["train"].update(cat=400), "Class imbalance"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
-        (lambda r: r.update(job={"choice": "The probe is kept."}), "The probe is kept"),
+        (chosen, "compared by 3-fold cross-validation on the"),
+        (chosen, "Linear probe:\n90.0% are right. The probe is kept."),
     ],
 )
 def test_what_the_record_shows_is_told(change, text):
