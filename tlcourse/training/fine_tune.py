@@ -167,6 +167,8 @@ def prepare_fine_tuning(
         held = LabelledRows(np.arange(count), targets, np.ones(count))
 
     import_tensorflow()
+    import keras
+
     gc.collect()  # networks refer to themselves in circles
     started = time.perf_counter()
     blocks = list(model.blocks)
@@ -190,7 +192,9 @@ def prepare_fine_tuning(
         freeze(network, up_to=last_frozen)
     cut = model.blocks[last_frozen][-1] if last_frozen else network.layers[0].name
     training = Batches(activations, rows, len(classes))
-    probe = train_probe(network, cut, training, seed)
+    tail = keras.Model(network.get_layer(cut).output, network.output)
+    features = training.outputs(tail)
+    probe = train_probe(features, training.rows, seed)
     release_all()  # training needs the memory more
     return Preparation(
         model=model,
@@ -202,6 +206,7 @@ def prepare_fine_tuning(
         validation=Batches(others, held, len(classes)),
         network=network,
         cut=cut,
+        features=features,
         probe=probe,
         seconds={
             "activations": prepared - started,

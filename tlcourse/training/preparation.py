@@ -82,6 +82,7 @@ class Preparation:
     validation: Batches  # may have no rows
     network: "keras.Model"  # a copy, which is trained
     cut: str  # the layer behind which it is trained
+    features: np.ndarray  # of the training rows, by the pretrained network
     probe: LinearProbe
     seconds: dict[str, float]  # of each stage
     seed: int
@@ -170,7 +171,7 @@ class Preparation:
         Both are positions in the training set. The result is cached.
         """
         part = replace(self, training=self._some(train))
-        part.probe = train_probe(self.network, self.cut, part.training, self.seed)
+        part.probe = train_probe(self.features[train], part.training.rows, self.seed)
         part._tail = self._tail  # compiled once
         file = part._backup_file(settings)
         kept = file and file.with_suffix(".npy")
@@ -229,18 +230,9 @@ class Preparation:
         return moved, changed
 
 
-def train_probe(
-    network: "keras.Model", cut: str, training: Batches, seed: int
-) -> LinearProbe:
-    """A linear probe on the features of the pretrained network."""
-    import keras
-
-    tail = keras.Model(network.get_layer(cut).output, network.output)
-    _, targets, weights = training.rows
+def train_probe(features: np.ndarray, rows: LabelledRows, seed: int) -> LinearProbe:
+    """The probe from which the training of these rows starts."""
+    _, targets, weights = rows
     return train_classifier(
-        training.outputs(tail),
-        targets,
-        sample_weight=weights,
-        seed=seed,
-        common_scale=True,
+        features, targets, sample_weight=weights, seed=seed, common_scale=True
     )
