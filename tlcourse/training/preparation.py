@@ -173,18 +173,18 @@ class Preparation:
         part = replace(self, training=self._some(train))
         part.probe = train_probe(self.features[train], part.training.rows, self.seed)
         part._tail = self._tail  # compiled once
-        file = part._backup_file(settings)
-        kept = file and file.with_suffix(".npy")
-        if kept:
+        if file := part._backup_file(settings):
+            digest = joblib.hash([file.name, held])
+            file = file.with_name(f"{self.model.name}-{digest}.npy")
             with suppress(Exception):  # whatever damaged files raise
-                predicted = np.load(kept, allow_pickle=False)
+                predicted = np.load(file, allow_pickle=False)
                 if predicted.shape == held.shape:
                     return self.classes[predicted]
         part.fit(settings, resume=True, verbose=True)
         predicted = self._some(held).outputs(self._tail.model).argmax(axis=1)
-        if kept:
+        if file:
             with suppress(OSError):
-                write_atomically(kept, lambda file: np.save(file, predicted))
+                write_atomically(file, lambda file: np.save(file, predicted))
         return self.classes[predicted]
 
     def _some(self, rows: np.ndarray) -> Batches:
