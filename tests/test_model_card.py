@@ -104,7 +104,7 @@ def chosen(record):
         (lambda r: r["data"]["pictures"]["train"].update(cat=400), "Class imbalance"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
         (chosen, "compared by 3-fold cross-validation on the"),
-        (chosen, "Linear probe:\n90.0% are right. The probe is kept."),
+        (chosen, "Linear probe: 90.0% are right. The probe is kept."),
     ],
 )
 def test_what_the_record_shows_is_told(change, text):
