@@ -57,42 +57,38 @@ def select(
         probe = train_classifier(features[train], labels[train], seed=seed)
         return probe.predict(features[held])
 
-    def right(predict: Callable) -> np.ndarray:
+    def is_right(predict: Callable) -> np.ndarray:
+        """Of the held-out rows of all folds."""
         return np.concatenate(
             [predict(train, held) == labels[held] for train, held in folds]
         )
 
-    probe_right = right(predict_probe)
-    probe = float(np.mean(probe_right))
+    before = is_right(predict_probe)
+    probe, tuned, is_better = float(np.mean(before)), None, False
     say(
-        f"Linear probe: {probe:.1%} of {len(probe_right):,} pictures are right, by "
+        f"Linear probe: {probe:.1%} of {len(before):,} pictures are right, by "
         f"{len(folds)}-fold cross-validation on training and validation pictures."
     )
+    most = paired_gain(before, np.ones_like(before))
     if predict_fine_tuned is None:
         choice = "Only the linear probe was trained."
-        return Selection(False, choice, len(folds), probe, None)
-    best = paired_gain(probe_right, np.ones_like(probe_right))
-    if not best.exceeds_one_standard_error:
+    elif not most.exceeds_one_standard_error:
         choice = (
-            f"The probe is wrong for {best.net}: fine-tuning could not be better by "
+            f"The probe is wrong for {most.net}: fine-tuning could not be better by "
             "more than one standard error. The probe, the simpler model, is kept."
         )
-        say(choice)
-        return Selection(False, choice, len(folds), probe, None)
-    tuned_right = right(predict_fine_tuned)
-    fine_tuned, gain = (
-        float(np.mean(tuned_right)),
-        paired_gain(probe_right, tuned_right),
-    )
-    is_better = gain.exceeds_one_standard_error
-    kept = "fine-tuned one" if is_better else "probe, the simpler model,"
-    choice = (
-        f"Fine-tuned: {fine_tuned:.1%} of the same pictures are right, {gain.net:+} of "
-        f"{gain.rows:,}; one standard error is {gain.standard_error:.1f}. "
-        f"The {kept} is kept."
-    )
+    else:
+        after = is_right(predict_fine_tuned)
+        tuned, gain = float(np.mean(after)), paired_gain(before, after)
+        is_better = gain.exceeds_one_standard_error
+        kept = "fine-tuned one" if is_better else "probe, the simpler model,"
+        choice = (
+            f"Fine-tuned: {tuned:.1%} of the same pictures are right, {gain.net:+} of "
+            f"{gain.rows:,}; one standard error is {gain.standard_error:.1f}. "
+            f"The {kept} is kept."
+        )
     say(choice)
-    return Selection(is_better, choice, len(folds), probe, fine_tuned)
+    return Selection(is_better, choice, len(folds), probe, tuned)
 
 
 def number_of_folds(rows: int) -> int:
