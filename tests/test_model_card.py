@@ -103,8 +103,8 @@ def chosen(record):
         (lambda r: r["test"]["classes"]["dog"].update(pictures=9), "Fewer than 10"),
         (lambda r: r["data"]["pictures"]["train"].update(cat=400), "Class imbalance"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
-        (chosen, "compared by 3-fold cross-validation on the"),
-        (chosen, "Linear probe: 90.0% are right. The probe is kept."),
+        (chosen, "Why: by 3-fold cross-validation on the"),
+        (chosen, "a linear probe is right for 90.0%. The probe is kept."),
     ],
 )
 def test_what_the_record_shows_is_told(change, text):
