@@ -325,6 +325,36 @@ def test_a_run_does_what_fine_tune_does_whatever_ran_before(small_bert, reviews)
         np.testing.assert_array_equal(left.numpy(), right.numpy())
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of files that are no arrays
+def test_held_out_rows_are_predicted_by_fine_tuning_on_the_others_and_once(
+    small_bert, reviews, own_cache
+):
+    sentences, labels = reviews[0], np.array(["bad", "good"])[reviews[1]]
+    train, held = np.arange(4, 32), np.arange(4)
+    chosen = {"epochs": 2, "batch_size": 8, "learning_rate": 2e-2}
+    settings = Settings(**chosen)
+    preparation = tl.prepare_fine_tuning(
+        small_bert, sentences, labels, "layer_2", validation=0
+    )
+    before = preparation.run(**chosen)
+    predicted = preparation.predict_held_out(train, held, settings)
+    alone = tune(small_bert, (sentences[train], labels[train]), cache=False, **chosen)
+    assert predicted.tolist() == alone.predict(sentences[held]).tolist()
+    weights = preparation._tail.model.get_weights()
+    for ours, other in zip(weights[-2:], alone.model.get_weights()[-2:], strict=True):
+        np.testing.assert_allclose(ours, other, rtol=1e-3, atol=1e-5)
+    (file,) = (own_cache / "tlcourse-cache" / "training").glob("*.npy")
+    with pytest.MonkeyPatch.context() as patch:
+        fail = lambda *_, **__: pytest.fail("trained again")  # noqa: E731
+        patch.setattr(keras_fit.keras.Model, "fit", fail)
+        again = preparation.predict_held_out(train, held, settings)
+        assert again.tolist() == predicted.tolist()
+    file.write_bytes(b"damaged")
+    anew = preparation.predict_held_out(train, held, settings)
+    assert anew.tolist() == predicted.tolist()
+    assert preparation.run(**chosen).history == before.history
+
+
 def test_settings_kept_in_variables_do_what_those_of_keras_do(small_bert, reviews):
     import keras
 
@@ -333,7 +363,7 @@ def test_settings_kept_in_variables_do_what_those_of_keras_do(small_bert, review
     settings |= {"epochs": 3, "batch_size": 8, "learning_rate": 1e-2}
     expected = preparation.run(**settings).history["loss"]
     tail = preparation._tail
-    tail.reset(Settings(**settings), 12)
+    tail.reset(preparation.probe, Settings(**settings), 12)
     tail.scale_down_head()
     network, head = preparation.network, tail.model.layers[-1]
     outputs = head(keras.layers.Dropout(0.4, seed=0)(network.output))

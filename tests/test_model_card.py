@@ -86,6 +86,10 @@ def fine_tuned(record):
     record["training"]["settings"] = settings
 
 
+def chosen(record):
+    record["job"] = {"folds": 3, "probe": 0.9, "choice": "The probe is kept."}
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -101,7 +105,8 @@ def fine_tuned(record):
         (lambda r: r["input"].update(resize="crop"), "of that 7/8 each way"),
         (lambda r: r["input"].update(resize="pad"), "white beside it"),
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
-        (lambda r: r.update(job={"choice": "The probe is kept."}), "The probe is kept"),
+        (chosen, "Why: by 3-fold cross-validation on the"),
+        (chosen, "a linear probe is right for 90.0%. The probe is kept."),
     ],
 )
 def test_what_the_record_shows_is_told(change, text):

@@ -12,12 +12,14 @@ from dask_engines import certificate_settings
 from PIL import Image
 from typer.testing import CliRunner
 
+import tlcourse as tl
 from tlcourse import cli
 from tlcourse import train_folder as job_module
 from tlcourse.distributed import local_cluster
 from tlcourse.errors import UserInputError
 from tlcourse.predict import load_exported
 from tlcourse.train_folder import train_folder
+from tlcourse.training.selection import Selection
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +44,9 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("pictures") / "my shades"
     write_class(place / "dark", 15, 70, 0)
     write_class(place / "light", 10, 180, 1)
+    for number, name in enumerate(("dark", "light") * 2):  # in the wrong folder
+        level = 180 if name == "dark" else 70
+        write_class(place / name / f"more {number}", 1, level, 10 + number)
     (place / "dark" / "letter.jpg").write_text("Dear Sir or Madam")
     return place
 
@@ -68,31 +73,23 @@ def test_the_choice_and_its_reason_are_said_recorded_and_on_the_card(job):
     assert choice in (made.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     is_tuned = made.record["training"]["method"] == "fine-tuned"
     assert ("fine-tuned one is kept" in choice) == is_tuned
+    assert made.record["job"]["fine_tuned"] is not None  # it was tried
 
 
-@pytest.mark.parametrize(("gained", "lost", "kept"), [(1, 0, "probe"), (2, 0, "tuned")])
-def test_the_probe_is_kept_unless_the_gain_exceeds_one_standard_error(
-    folder, bundled_model, monkeypatch, gained, lost, kept
+def test_what_is_chosen_is_trained_on_training_and_validation_pictures(
+    folder, bundled_model, monkeypatch
 ):
     dataset = job_module._read(folder, lambda line: None)
-    truth = dataset.validation.labels
-
-    class Fake:
-        """A classifier that is wrong for the first `wrong` rows."""
-
-        def __init__(self, wrong):
-            self.wrong = wrong
-
-        def predict(self, images):
-            return np.where(np.arange(len(truth)) < self.wrong, 1 - truth, truth)
-
-    probe, tuned = Fake(gained), Fake(lost)
-    monkeypatch.setattr(job_module, "train_classifier", lambda *_, **__: probe)
-    monkeypatch.setattr(job_module, "fine_tune", lambda *_, **__: tuned)
-    options = {"seed": 0, "engine": None}
-    chosen, about = job_module._select(bundled_model, dataset, 3, 1, print, options)
-    assert chosen is (probe if kept == "probe" else tuned)
-    assert about["probe"] == 1 - gained / len(truth)
+    pictures, options = dataset.train_and_validation, {"seed": 0, "engine": None}
+    for is_tuned, method in ((False, tl.LinearProbe), (True, tl.FineTuned)):
+        selection = Selection(is_tuned, "by the test", 3, 0.5, 0.5)
+        monkeypatch.setattr(job_module, "select", lambda *_, made=selection: made)
+        chosen, why = job_module._select(
+            bundled_model, dataset, "head", 1, print, options
+        )
+        assert why is selection and isinstance(chosen, method)
+    assert chosen.record["rows"] == {"training": len(pictures), "validation": 0}
+    assert chosen.class_names == dataset.class_names
 
 
 def test_the_same_job_again_has_nothing_to_do_and_another_overwrites_nothing(

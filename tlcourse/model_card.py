@@ -48,7 +48,7 @@ def model_card(record: dict) -> str:
     parts = {
         "by_recall": sorted(tested, key=recall),  # those without pictures last
         "few": [name for name in tested if tested[name]["pictures"] < FEW],
-        "job": record.get("job") or {"choice": ""},
+        "job": record.get("job") or {"folds": 0},
     }
     template = writer.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(record | parts)

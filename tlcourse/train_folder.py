@@ -1,10 +1,9 @@
 """A folder of pictures → an exported network in one call: `tlcourse train`.
 
-Check, split by identity, probe, fine-tune, select on the validation pictures, test once
-on the test pictures, export. The linear probe is the simpler model: it is kept unless
-the fine-tuned network is better by more than one standard error (`paired_gain`).
-Features, activations and each finished epoch are cached: interrupted, the same call
-goes on.
+Check, split by identity, choose between a linear probe and fine-tuning by
+cross-validation on the training and validation pictures (`select`), train on all of
+them, test once on the test pictures, export. Features, activations, each finished epoch
+and each fold are cached: interrupted, the same call goes on.
 """
 
 import hashlib
@@ -13,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import cast
@@ -21,6 +21,7 @@ import numpy as np
 
 from . import validation
 from .datasets import Dataset, examine, from_folder
+from .datasets.same_pictures import same_pictures
 from .errors import TLCourseError, UserInputError, printable
 from .exporting import export
 from .features.engine import workers
@@ -32,9 +33,10 @@ from .models.vision import PretrainedModel
 from .predict import CARD, RECORD, ExportedModel, load_exported, read_record
 from .progress import duration
 from .training.classifiers import FineTuned
-from .training.evaluation import paired_gain
-from .training.fine_tune import fine_tune, first_block
+from .training.fine_tune import first_block, prepare_fine_tuning
+from .training.preparation import Preparation, Settings
 from .training.probe import LinearProbe, train_classifier
+from .training.selection import Selection, number_of_folds, select
 
 TIMED = 16  # pictures with which the time is estimated
 # Cost per picture in forward passes of the network, measured on two cores.
@@ -93,10 +95,11 @@ def train_folder(
         estimate = round(_estimate(model, dataset, epochs, threads))
         say(f"This takes about {duration(estimate)}, or less after an interruption.")
         options = {"seed": seed, "engine": engine}
-        chosen, choice = _select(model, dataset, from_block, epochs, say, options)
+        chosen, selection = _select(model, dataset, from_block, epochs, say, options)
     say(f"Testing on the test pictures, once, and exporting to {out} …")
     seconds = round(time.perf_counter() - start, 1)
-    job = {**settings, "estimated_seconds": estimate, **choice, "seconds": seconds}
+    job = {**settings, "estimated_seconds": estimate, "seconds": seconds}
+    job |= selection._asdict()
     exported = export(chosen, out, dataset, model, licence, {"job": job})
     test = exported.record["test"]
     low, high = test["interval"]
@@ -170,10 +173,12 @@ def _estimate(
     start = time.perf_counter()
     model.extract_features(some, cache=False)
     each = (time.perf_counter() - start) / len(some)
-    train, held_out, test = (len(split) for split in dataset.splits.values())
+    count, test = len(dataset.train_and_validation), len(dataset.test)
     copies = len(model.augmentations(None)) if epochs else 0
-    frozen = (train + held_out + copies * train) * workers() / threads
-    passes = frozen + EPOCH_COST * epochs * train + TEST_COST * test
+    frozen = (1 + copies) * count * workers() / threads
+    # Each picture is trained on in all folds but one, and in the end once more.
+    trained = epochs * number_of_folds(count) * count
+    passes = frozen + EPOCH_COST * trained + TEST_COST * test
     return each * passes + EXPORT_SECONDS
 
 
@@ -184,39 +189,30 @@ def _select(
     epochs: int,
     say: Callable[[str], None],
     options: dict,
-) -> tuple[FineTuned | LinearProbe, dict]:
-    """The probe, or the fine-tuned network if it is clearly better; and why."""
-    train, held_out, names = dataset.train, dataset.validation, dataset.class_names
-    features, held_out_features = (
-        model.extract_features(split.images, engine=options["engine"])
-        for split in (train, held_out)
-    )
-    probe = train_classifier(features, train.labels, names, seed=options["seed"])
-    probe_right = probe.predict(held_out_features) == held_out.labels
-    accuracy = float(np.mean(probe_right))
-    say(f"Linear probe: {accuracy:.1%} of the validation pictures are right.")
-    about = {"probe": accuracy, "fine_tuned": None}
-    if not epochs:
-        return probe, {**about, "choice": "Only the linear probe was trained."}
-    tuned = fine_tune(
-        model,
-        train.images,
-        train.labels,
-        from_block,
-        validation=(held_out.images, held_out.labels),
-        class_names=names,
-        epochs=epochs,
-        **options,
-    )
-    right = tuned.predict(held_out.images) == held_out.labels
-    gain = paired_gain(probe_right, right)
-    about["fine_tuned"] = float(np.mean(right))
-    is_better = gain.exceeds_one_standard_error
-    kept = "fine-tuned one" if is_better else "probe, the simpler model,"
-    choice = (
-        f"Fine-tuned: {about['fine_tuned']:.1%} of the validation pictures are right, "
-        f"{gain.net:+} of {gain.rows}; one standard error is {gain.standard_error:.1f}. "
-        f"The {kept} is kept."
-    )
-    say(choice)
-    return tuned if is_better else probe, {**about, "choice": choice}
+) -> tuple[FineTuned | LinearProbe, Selection]:
+    """Choose by cross-validation on training and validation pictures; train on all."""
+    pictures, names = dataset.train_and_validation, dataset.class_names
+    images, labels, seed = pictures.images, pictures.labels, options["seed"]
+    features = model.extract_features(images, engine=options["engine"])
+    settings = Settings.of(model, {"epochs": epochs or 1, "seed": seed})
+
+    @cache  # not prepared unless it is needed
+    def preparation() -> Preparation:
+        return prepare_fine_tuning(
+            model,
+            images,
+            labels,
+            from_block,
+            validation=0,
+            class_names=names,
+            **options,
+        )
+
+    def predict(train: np.ndarray, held: np.ndarray) -> np.ndarray:
+        return preparation().predict_held_out(train, held, settings)
+
+    groups = same_pictures(images)
+    selection = select(features, labels, groups, predict if epochs else None, seed, say)
+    if selection.is_fine_tuned:
+        return preparation().fit(settings, resume=True, verbose=True), selection
+    return train_classifier(features, labels, names, seed=seed), selection

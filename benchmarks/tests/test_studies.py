@@ -8,6 +8,7 @@ import pytest
 from studies import (
     answers,
     augmentation,
+    choosing,
     cluster,
     kanji,
     misuse,
@@ -132,6 +133,23 @@ def test_resizing(monkeypatch):
     assert labels["top 1"]["crop"]["mean"] <= labels["top 5"]["crop"]["mean"]
     assert labels["top 5"]["pad"] == labels["top 5"]["squash"]  # stamps are square
     assert {one["n"] for one in probes["2"].values()} == {2}
+
+
+def test_choosing(few, monkeypatch):
+    sizes = {"SPLITS": 2, "SPLITS_OF_ALL_CELLS": 2, "FEW_CELLS": 3, "EPOCHS": 1}
+    constants(monkeypatch, choosing, **sizes)
+    for part, rows in ((choosing.few_cells, 6), (choosing.all_cells, 24)):
+        found = json.loads(json.dumps(part()))
+        assert (found["train"], found["test"], len(found["splits"])) == (rows, 12, 2)
+        for split in found["splits"]:
+            kept = "fine_tuned" if split["is_fine_tuned"] else "probe"
+            assert split["chosen"] == split[kept] and split["choice"]
+        differences = [one["fine_tuned"] - one["probe"] for one in found["splits"]]
+        measured = found["minus_probe"]["fine_tuned"]
+        assert measured["mean"] == pytest.approx(sum(differences) / 2, abs=1e-4)
+        error = abs(differences[0] - differences[1]) / 2
+        assert measured["se"] == pytest.approx(error, abs=1e-4)
+    assert choosing.dogs() == {}
 
 
 def test_sentiment(one_epoch, few, monkeypatch):

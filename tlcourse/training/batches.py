@@ -13,6 +13,7 @@ from ..errors import UserInputError
 from ..features.text import padded
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
 BATCHES_SORTED = 16  # sentences of so many batches are sorted by length together
@@ -101,6 +102,12 @@ class Batches:
         batches = np.array_split(self.order, -(-len(self) // batch_size))
         firsts = [(batch, 0) for batch in batches]
         return self._dataset(lambda: iter(firsts), len(batches), label_smoothing)
+
+    def outputs(self, network: "keras.Model") -> np.ndarray:
+        """What a network returns for the first copy of each row, as the rows are."""
+        # Not `predict`: to trace it would take longer than most calls.
+        batches = [network(inputs, training=False) for inputs, _, _ in self.in_order()]
+        return np.concatenate(batches)[np.argsort(self.order, kind="stable")]
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -6,7 +6,7 @@ The output of the frozen blocks is computed once; Keras' `fit` trains the rest o
 import gc
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,11 +21,7 @@ from ..validation import labels as check_labels
 from .batches import Batches, LabelledRows, split_rows
 from .classifiers import FineTuned, positions_among
 from .freezing import block_index, freeze, unfreeze
-from .preparation import Model, Preparation, Settings
-from .probe import LinearProbe, train_classifier
-
-if TYPE_CHECKING:
-    import keras
+from .preparation import Model, Preparation, Settings, train_probe
 
 
 def fine_tune(
@@ -171,6 +167,8 @@ def prepare_fine_tuning(
         held = LabelledRows(np.arange(count), targets, np.ones(count))
 
     import_tensorflow()
+    import keras
+
     gc.collect()  # networks refer to themselves in circles
     started = time.perf_counter()
     blocks = list(model.blocks)
@@ -194,7 +192,9 @@ def prepare_fine_tuning(
         freeze(network, up_to=last_frozen)
     cut = model.blocks[last_frozen][-1] if last_frozen else network.layers[0].name
     training = Batches(activations, rows, len(classes))
-    probe = _train_probe(network, cut, training, seed)
+    tail = keras.Model(network.get_layer(cut).output, network.output)
+    features = training.outputs(tail)
+    probe = train_probe(features, training.rows, seed)
     release_all()  # training needs the memory more
     return Preparation(
         model=model,
@@ -206,6 +206,7 @@ def prepare_fine_tuning(
         validation=Batches(others, held, len(classes)),
         network=network,
         cut=cut,
+        features=features,
         probe=probe,
         seconds={
             "activations": prepared - started,
@@ -232,19 +233,3 @@ def _count(model: Model, inputs: "Images | Sentences", labels: ArrayLike) -> int
     """How many inputs; of a tf.data.Dataset as many as labels, until it is read."""
     count = model.count(inputs)
     return as_array(labels, "labels").size if count is None else count
-
-
-def _train_probe(
-    network: "keras.Model", cut: str, training: Batches, seed: int
-) -> LinearProbe:
-    """A linear probe on the features of the pretrained network."""
-    import keras
-
-    tail = keras.Model(network.get_layer(cut).output, network.output)
-    # Not `predict`: to trace it would take longer than most calls.
-    batches = [np.asarray(tail(x, training=False)) for x, _, _ in training.in_order()]
-    features = np.concatenate(batches)[np.argsort(training.order, kind="stable")]
-    _, targets, weights = training.rows
-    return train_classifier(
-        features, targets, sample_weight=weights, seed=seed, common_scale=True
-    )

@@ -23,6 +23,7 @@ from ..models.blocks import is_kernel
 from ..progress import duration, in_notebook, is_off
 from .folded_norms import with_folded_norms
 from .preparation import Settings
+from .probe import LinearProbe
 
 
 class Tail:
@@ -68,9 +69,10 @@ class Tail:
         seed = self._dropout.seed_generator.state
         return [*self.model.weights, seed, *self._optimizer.variables]
 
-    def reset(self, settings: Settings, steps: int) -> None:
-        """Start again from the probe, with these settings, for so many steps."""
+    def reset(self, probe: LinearProbe, settings: Settings, steps: int) -> None:
+        """Start again from this probe, with these settings, for so many steps."""
         self.model.set_weights(self._initial)
+        self._head.set_weights(probe.kernel_and_bias())
         for variable in self._optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
         self._dropout.seed_generator.state.assign([settings.seed, 0])

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
@@ -13,14 +13,15 @@ import numpy as np
 
 from .. import validation
 from ..features.cache import limit
+from ..files import write_atomically
 from ..folders import make_cache_folder
 from ..models.blocks import is_kernel
 from ..models.text import PretrainedTextModel
 from ..models.vision import PretrainedModel
-from .batches import Batches
+from .batches import Batches, LabelledRows
 from .classifiers import FineTuned
 from .freezing import about_distance, share_moved
-from .probe import LinearProbe
+from .probe import LinearProbe, train_classifier
 
 if TYPE_CHECKING:
     import keras
@@ -81,6 +82,7 @@ class Preparation:
     validation: Batches  # may have no rows
     network: "keras.Model"  # a copy, which is trained
     cut: str  # the layer behind which it is trained
+    features: np.ndarray  # of the training rows, by the pretrained network
     probe: LinearProbe
     seconds: dict[str, float]  # of each stage
     seed: int
@@ -110,7 +112,7 @@ class Preparation:
         training, held, tail = self.training, self.validation, self._tail
         smoothing = settings.label_smoothing
         steps = len(training) // min(settings.batch_size, len(training))
-        tail.reset(settings, steps * settings.epochs)
+        tail.reset(self.probe, settings, steps * settings.epochs)
         before = tail.model.get_weights()
         probe, best, held_out, callbacks = {}, None, None, []
         if len(held):
@@ -162,9 +164,37 @@ class Preparation:
             self.model.predict_with,
         )
 
+    def predict_held_out(
+        self, train: np.ndarray, held: np.ndarray, settings: Settings
+    ) -> np.ndarray:
+        """Fine-tune on some of the training rows; the labels predicted for others.
+
+        Both are positions in the training set. The result is cached.
+        """
+        part = replace(self, training=self._some(train))
+        part.probe = train_probe(self.features[train], part.training.rows, self.seed)
+        part._tail = self._tail  # compiled once
+        if file := part._backup_file(settings):
+            digest = joblib.hash([file.name, held])
+            file = file.with_name(f"{self.model.name}-{digest}.npy")
+            with suppress(Exception):  # whatever damaged files raise
+                predicted = np.load(file, allow_pickle=False)
+                if predicted.shape == held.shape:
+                    return self.classes[predicted]
+        part.fit(settings, resume=True, verbose=True)
+        predicted = self._some(held).outputs(self._tail.model).argmax(axis=1)
+        if file:
+            with suppress(OSError):
+                write_atomically(file, lambda file: np.save(file, predicted))
+        return self.classes[predicted]
+
+    def _some(self, rows: np.ndarray) -> Batches:
+        some = LabelledRows(*(column[rows] for column in self.training.rows))
+        return replace(self.training, rows=some)
+
     @cached_property
     def _tail(self) -> "Tail":
-        """The blocks behind the cut, with the probe as head."""
+        """The blocks behind the cut, and a head."""
         from .keras_fit import Tail
 
         return Tail(self.network, self.cut, self.probe.as_head())
@@ -199,3 +229,11 @@ class Preparation:
             if pairs:
                 moved[block] = round(share_moved(pairs), 4)
         return moved, changed
+
+
+def train_probe(features: np.ndarray, rows: LabelledRows, seed: int) -> LinearProbe:
+    """The probe from which the training of these rows starts."""
+    _, targets, weights = rows
+    return train_classifier(
+        features, targets, sample_weight=weights, seed=seed, common_scale=True
+    )
