@@ -377,9 +377,10 @@ print("the same answers as here:", [line.split()[-2] for line in table.splitline
 #
 # ## The quick way: one command
 #
-# `tlcourse train` inspects and splits the folder, trains a linear probe and, without `--epochs 0`, fine-tunes as well,
-# keeps the simpler one unless the other is clearly better, tests once, and exports. If it is interrupted, run the same
-# command again, and it resumes. `tlcourse predict` answers without TensorFlow. In a terminal:
+# `tlcourse train` inspects and splits the folder, compares a linear probe with fine-tuning by cross-validation (with
+# `--epochs 0` it takes the probe), keeps the simpler one unless the other is better by more than one standard error,
+# trains it on training and validation pictures, tests once, and exports. If it is interrupted, run the same command
+# again, and it resumes. `tlcourse predict` answers without TensorFlow. In a terminal:
 #
 #     tlcourse train my_pictures --out quick
 #     tlcourse predict new --model quick
