@@ -45,7 +45,7 @@ napoleon_google_docstring, napoleon_use_ivar = False, True
 nitpick_ignore_regex = [(r"py:.*", r"(?!tlcourse\.).*"), (r"py:.*", r".*\._\w+")]
 # Signatures name these, which no learner makes or looks into: they have no place on the page of calls.
 INSIDE = """
-    datasets.same_pictures.Pair features.engine.Engine
+    datasets.same_pictures.Pair features.engine.Engine features.resizing.InputSize
     models.bert.Shape
     models.wordpiece.Tokenizer training.batches.Batches training.freezing.FreezeTable
 """
