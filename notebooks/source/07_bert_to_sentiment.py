@@ -217,7 +217,7 @@ from sklearn.pipeline import make_pipeline
 
 def report(name, predicted):
     accuracy, f1 = np.mean(predicted == test.labels), f1_score(test.labels, predicted)
-    print(f"{name:16} accuracy {accuracy:.1%}, F1 {f1:.2f}")
+    print(f"{name:16} accuracy {accuracy:.1%}, F1 {f1:.0%}")
 
 
 counting = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
@@ -354,7 +354,7 @@ tl.show.attention(model.tokens(sentence), weights[-1].mean(axis=0), "Last layer,
 # (Jain and Wallace, "Attention is not Explanation", 2019). Another question is closer to what we want to know, and it
 # works with any classifier: **how does the answer change if a word is left out?**
 
-# %%
+# %% tags=["trained-here"]
 print(f"probability of praise: {tuned.predict_proba(sentence)[0, 1]:.0%}")
 words = sentence.split()
 shorter = [" ".join(words[:index] + words[index + 1 :]) for index in range(len(words))]

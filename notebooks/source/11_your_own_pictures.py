@@ -190,7 +190,7 @@ def train_head(class_weight=None):
 #
 # **Predict first.** What will class weights do to the recall of *defective*? And to that of *functional*?
 
-# %% tags=["trained-here"]
+# %% tags=["trained-here", "nbval-ignore-output"]
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 
@@ -206,7 +206,7 @@ plain, weighted = train_head(), train_head(class_weight=weights)
 show_scores("no cure", plain.predict(val_features, verbose=0).argmax(axis=1))
 show_scores("class weights", weighted.predict(val_features, verbose=0).argmax(axis=1))
 
-# %% tags=["trained-here"]
+# %% tags=["trained-here", "nbval-ignore-output"]
 probability = plain.predict(val_features, verbose=0)[:, 0]  # of "defective"
 thresholds = np.arange(0.02, 1, 0.02)
 balanced = [balanced_accuracy_score(val_labels, np.where(probability > t, 0, 1)) for t in thresholds]
@@ -263,7 +263,7 @@ for layer in tuned.layers[1].layers:
     is_late = layer.name.startswith(("block7a", "head"))
     layer.trainable = is_late and not isinstance(layer, keras.layers.BatchNormalization)
 
-# %% tags=["trained-here"]
+# %% tags=["trained-here", "nbval-ignore-output"]
 tuned.compile(keras.optimizers.Adam(3e-4), loss="sparse_categorical_crossentropy")
 before = tl.checks.snapshot(tuned)
 stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
@@ -306,7 +306,7 @@ print(f"± {standard_error:.1%}: keep the {'fine-tuned' if chosen is tuned else 
 # something and look again, you have begun to choose by the test set (lesson 09 shows what that costs). Each share comes
 # with its 95 percent **confidence interval** (Wilson, 1927).
 
-# %% tags=["trained-here"]
+# %% tags=["trained-here", "nbval-ignore-output"]
 from scipy.stats import binomtest
 
 probabilities = chosen.predict(test, verbose=0)
