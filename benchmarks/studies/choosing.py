@@ -73,10 +73,8 @@ def compared(splits: list[tuple]) -> dict:
         for part in parts
         for path, label in zip(part.images.paths, part.labels.tolist(), strict=True)
     }
-    images, labels = (
-        tl.pictures.Pictures(list(label_of)),
-        np.array([*label_of.values()]),
-    )
+    images = tl.pictures.Pictures(list(label_of))
+    labels = np.array(list(label_of.values()))
     index = {path: row for row, path in enumerate(label_of)}
     model, groups, measured = tl.load_pretrained_model(), same_pictures(images), []
     features = model.extract_features(images)
@@ -92,13 +90,10 @@ def compared(splits: list[tuple]) -> dict:
 
         chosen = select(features[train], labels[train], groups[train], fine_tuned, seed)
         probe = tl.train_classifier(features[train], labels[train], seed=seed)
+        predicted = preparation.predict_held_out(train, test, settings)
         right = {
             "probe": probe.score(features[test], labels[test]),
-            "fine_tuned": float(
-                np.mean(
-                    preparation.predict_held_out(train, test, settings) == labels[test]
-                )
-            ),
+            "fine_tuned": float(np.mean(predicted == labels[test])),
         }
         right["chosen"] = right["fine_tuned" if chosen.is_fine_tuned else "probe"]
         rounded = {name: round(value, 4) for name, value in right.items()}
