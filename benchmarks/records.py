@@ -239,5 +239,15 @@ def mean_sd(values) -> dict:
     }
 
 
+def mean_se(differences) -> dict:
+    """Mean of paired differences, its standard error, and their number."""
+    values = [float(value) for value in differences]
+    return {
+        "mean": round(statistics.mean(values), 4),
+        "se": round(statistics.stdev(values) / len(values) ** 0.5, 4),
+        "n": len(values),
+    }
+
+
 def to_digits(value: float, digits: int = 4) -> float:
     return float(f"{value:.{digits}g}")

@@ -7,6 +7,7 @@ and validation pictures), with the command's settings, and tested on the same ot
 import statistics
 
 import numpy as np
+from records import mean_se
 
 import tlcourse as tl
 from tlcourse.datasets.same_pictures import same_pictures
@@ -14,32 +15,26 @@ from tlcourse.errors import DatasetUnavailable
 from tlcourse.training.preparation import Settings
 from tlcourse.training.selection import group_folds, select
 
-SPLITS = 5
-SPLITS_OF_ALL_CELLS = 3  # each takes minutes
+SPLITS = 10
 FEW_CELLS = 100  # of each class
-FOLDS = 5  # of a pack, one of which is the test set
+FOLDS = 5  # of a pack; one of them is the test set
 EPOCHS = 10
 MODELS = ("probe", "fine_tuned", "chosen")
 
 
 def stamps() -> dict:
-    return compared(splits_of("stamps", SPLITS))
+    return compared(splits_of("stamps"))
 
 
 def few_cells() -> dict:
     """200 solar cells to train on."""
-    splits = splits_of("solar", SPLITS)
-    return compared(
-        [
-            (train.sample(FEW_CELLS, seed), test)
-            for seed, (train, test) in enumerate(splits)
-        ]
-    )
+    splits = enumerate(splits_of("solar"))
+    return compared([(train.sample(FEW_CELLS, n), test) for n, (train, test) in splits])
 
 
 def all_cells() -> dict:
     """All 1,968 solar cells that are not for the test."""
-    return compared(splits_of("solar", SPLITS_OF_ALL_CELLS))
+    return compared(splits_of("solar"))
 
 
 def dogs() -> dict:
@@ -59,9 +54,9 @@ def dogs() -> dict:
     return compared(splits)
 
 
-def splits_of(name: str, count: int) -> list[tuple]:
+def splits_of(name: str) -> list[tuple]:
     """What to train on, and the test pictures, of each random split."""
-    found = [tl.load_dataset(name, seed=seed) for seed in range(count)]
+    found = [tl.load_dataset(name, seed=seed) for seed in range(SPLITS)]
     return [(data.train_and_validation, data.test) for data in found]
 
 
@@ -111,10 +106,3 @@ def compared(splits: list[tuple]) -> dict:
             for name in MODELS[1:]
         },
     }
-
-
-def mean_se(differences) -> dict:
-    """Mean of paired differences, and its standard error."""
-    values = [float(value) for value in differences]
-    error = statistics.stdev(values) / len(values) ** 0.5
-    return {"mean": round(statistics.mean(values), 4), "se": round(error, 4)}

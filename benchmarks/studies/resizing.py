@@ -1,6 +1,7 @@
 """How pictures get the network's size: what it changes, on three sets of pictures."""
 
 import numpy as np
+from records import mean_se
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
@@ -79,12 +80,11 @@ def _compared(scores: dict) -> dict:
     """Mode → mean, and the paired difference to "squash" with its standard error."""
     found = {}
     for mode, values in scores.items():
-        difference = np.subtract(values, scores["squash"], dtype=float)
-        error = difference.std(ddof=1) / np.sqrt(len(difference))
+        difference = mean_se(np.subtract(values, scores["squash"], dtype=float))
         found[mode] = {
             "mean": round(float(np.mean(values)), 4),
-            "difference": round(float(difference.mean()), 4),
-            "standard_error": round(float(error), 4),
-            "n": len(values),
+            "difference": difference["mean"],
+            "standard_error": difference["se"],
+            "n": difference["n"],
         }
     return found
