@@ -83,7 +83,7 @@ test: .venv/.site ## set everything up, then run the tests, the notebooks' inclu
 	echo "2/3 the package (pytest)"; \
 	$(PY) -m pytest -n 2 --dist loadscope -m "not slow" --durations=12 --durations-min=3 tests || failed="$$failed tests"; \
 	echo "3/3 the notebooks (nbval)"; \
-	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
+	$(PY) -m pytest -n 2 --dist loadscope -p authoring.nbval_in_bands --nbval --nbval-current-env --nbval-cell-timeout=180 notebooks || failed="$$failed notebooks"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed"; exit 1; fi; \
 	echo "All tests passed; 'make test-slow' runs the slow half, 'make test-workshop' those of workshop/ and benchmarks/."
 
@@ -115,8 +115,8 @@ setup: .venv/.ready ## make .venv and install the locked packages in it (the oth
 demo: .venv/.ready ## the sixty-second demo: real photographs, a real network, one number
 	@.venv/bin/tlcourse demo
 
-notebooks: .venv/.dev ## build notebooks/*.ipynb from notebooks/source
-	@$(PY) notebooks/build.py
+notebooks: .venv/.dev ## build notebooks/*.ipynb from authoring/source
+	@$(PY) authoring/build.py
 
 kit: .venv/.ready ## all that a workshop needs, on a stick: make kit DIR=FOLDER (2 GB; it downloads)
 	@test -n "$(DIR)" || { echo "Say where to: make kit DIR=FOLDER"; exit 2; }

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # seconds that nbval would wait
 
 
@@ -21,12 +20,12 @@ def run(folder, *cells):
     for number, source in enumerate(cells, start=1):
         notebook.cells.append(nbformat.v4.new_code_cell(source, execution_count=number))
     nbformat.write(notebook, folder / "99_dies.ipynb")
-    for name in ("conftest.py", "bands.py", "dead_kernels.py"):
-        shutil.copy(NOTEBOOKS / name, folder)
     command = [
         sys.executable,
         "-m",
         "pytest",
+        "-p",
+        "authoring.nbval_in_bands",
         "--nbval",
         "--nbval-current-env",
         f"--nbval-cell-timeout={PATIENCE}",
@@ -35,7 +34,7 @@ def run(folder, *cells):
         name: value
         for name, value in os.environ.items()
         if not name.startswith("PYTEST")
-    }
+    } | {"PYTHONPATH": str(ROOT)}
     began = time.perf_counter()
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "-rA", "--color=no", str(folder)],
@@ -56,11 +55,11 @@ def test_a_killed_kernel_is_named_with_its_lesson_and_what_to_do(tmp_path):
     )
     assert (
         "close other programs" in said
-        and "pytest --nbval --nbval-current-env notebooks/99_dies.ipynb" in said
+        and "--nbval --nbval-current-env notebooks/99_dies.ipynb" in said
     )
     assert re.search(r"1 failed, 1 passed, 1 xfailed", said) and seconds < PATIENCE / 2
 
 
 def test_the_lessons_are_watched():
-    text = (NOTEBOOKS / "conftest.py").read_text("utf-8")
+    text = (ROOT / "authoring" / "nbval_in_bands.py").read_text("utf-8")
     assert "dead_kernels.watch()" in text and "dead_kernels.fail_at_once(item)" in text

@@ -22,7 +22,7 @@ from PIL import Image
 from tlcourse.distributed import compute_features, local_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSON = ROOT / "notebooks" / "source" / "12_past_one_machine.py"
+LESSON = ROOT / "authoring" / "source" / "12_past_one_machine.py"
 ONE = {"n_workers": 1, "threads_per_worker": 1}
 
 
@@ -113,10 +113,10 @@ def test_every_cluster_in_the_repository_is_started_with_tls():
     """But for the one above that is attacked."""
     expected = {
         "tlcourse/distributed/cluster.py",
-        "notebooks/source/12_past_one_machine.py",
+        "authoring/source/12_past_one_machine.py",
     }
     found = set()
-    for folder in ("tlcourse", "notebooks", "benchmarks", "tests", "docs"):
+    for folder in ("tlcourse", "authoring", "notebooks", "benchmarks", "tests", "docs"):
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             if "LocalCluster" not in text or path == Path(__file__):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
+sys.path.insert(0, str(ROOT / "authoring"))
 import bands  # noqa: E402
 import build  # noqa: E402
 
@@ -29,6 +30,13 @@ def lesson(request):
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_a_learner_sees_the_lessons_and_nothing_else():
+    """JupyterLab's root is `notebooks/`; what builds the lessons is in `authoring/`."""
+    listed = ["git", "ls-files", "notebooks"]
+    tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout
+    assert tracked.split() == [f"notebooks/{name}.ipynb" for name in NAMES]
 
 
 @pytest.mark.parametrize("name", NAMES)

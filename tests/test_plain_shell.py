@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
+sys.path.insert(0, str(ROOT / "authoring"))
 import build  # noqa: E402
 
 LESSONS = [source.stem for source in sorted(build.SOURCES.glob("*.py"))]

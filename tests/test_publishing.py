@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "notebooks"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT / "authoring"), str(ROOT / "tools")]
 import build  # noqa: E402
 import publish  # noqa: E402
 
@@ -106,7 +106,15 @@ def test_an_address_that_does_not_answer_is_refused(no_internet):
 
 def texts():
     """What learners and teachers read or run, as (path, text)."""
-    folders = ("tlcourse", "notebooks", "docs", "workshop", "binder", "data")
+    folders = (
+        "tlcourse",
+        "authoring",
+        "notebooks",
+        "docs",
+        "workshop",
+        "binder",
+        "data",
+    )
     kinds = {".py", ".md", ".ipynb", ".sh", ".yml", ".yaml", ".toml", ""}
     paths = [
         path

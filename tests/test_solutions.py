@@ -11,7 +11,7 @@ from tlcourse.exercises.solutions import FIRST_LINE, HELD_BACK
 from tlcourse.server import SOLUTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
+sys.path.insert(0, str(ROOT / "authoring"))
 import build  # noqa: E402
 
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -230,7 +230,7 @@ def check_audit(said: str) -> str:
 def links() -> str:
     """links and set-up cells are those of the address in pyproject.toml, and that has this project"""
     before = run("git", "status", "--porcelain")
-    run(".venv/bin/python", "notebooks/build.py", "--stamp", log="links")
+    run(".venv/bin/python", "authoring/build.py", "--stamp", log="links")
     if run("git", "status", "--porcelain") != before:
         raise NotReady(
             "links carried another address. They are mended; look at them (git diff) and commit."

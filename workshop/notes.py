@@ -20,9 +20,9 @@ from itertools import zip_longest
 from tlcourse.errors import UserInputError
 from tlcourse.exercises.table import Exercise, find_exercise
 
-from .lessons import EXERCISE, HEADING, Lesson
+from .lessons import EXERCISE, HEADING, ROOT, Lesson
 
-FOLDER = "teaching"  # of the notes, in the folder of the lessons
+FOLDER = ROOT / "authoring" / "teaching"
 MINUTES = re.compile(r"\*(\d+) minutes?\.\*\s*")
 COMMENT = re.compile(r"\s*<!--\s+(.+?)\s+-->", re.DOTALL)
 
@@ -65,7 +65,7 @@ def read_notes(lesson: Lesson) -> list[Note]:
     UserInputError
         The headings are not the lesson's, or there are no minutes under one of them.
     """
-    path = lesson.path.parent / FOLDER / f"{lesson.name}.md"
+    path = FOLDER / f"{lesson.name}.md"
     titles = [section.title for section in lesson.sections]
     if not path.is_file():
         return [Note(title, 0, 0, "") for title in titles]

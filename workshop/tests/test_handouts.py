@@ -3,6 +3,7 @@
 import ast
 import html
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ from workshop import handouts
 from workshop.__main__ import app
 from workshop.handouts import learner_notebook, make_handouts
 from workshop.lessons import find_lessons, has_tag
-from workshop.notes import read_notes, wrong_answers
+from workshop.notes import FOLDER, read_notes, wrong_answers
 
 LESSONS = {lesson.name: lesson for lesson in find_lessons()}
 FIRST, *_, LAST = LESSONS
@@ -181,11 +182,12 @@ def test_for_typing_along_an_empty_cell_stands_above_each_folded_one(folder, nam
 def copied(tmp_path, monkeypatch):
     """Lesson 00 and its notes in a folder of their own; the path of the notes."""
     source = LESSONS[FIRST].path
-    notes = tmp_path / "notebooks" / "teaching" / f"{source.stem}.md"
-    notes.parent.mkdir(parents=True)
-    (tmp_path / "notebooks" / source.name).write_bytes(source.read_bytes())
-    notes.write_bytes((source.parent / "teaching" / notes.name).read_bytes())
-    found = find_lessons(folder=tmp_path / "notebooks")
+    lessons, notes = tmp_path / "notebooks", tmp_path / "teaching" / f"{source.stem}.md"
+    shutil.copytree(FOLDER, notes.parent)
+    lessons.mkdir()
+    shutil.copy(source, lessons)
+    found = find_lessons(folder=lessons)
+    monkeypatch.setattr("workshop.notes.FOLDER", notes.parent)
     monkeypatch.setattr(handouts, "find_lessons", lambda prefixes: found)
     return notes
 

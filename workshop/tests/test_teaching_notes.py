@@ -16,16 +16,12 @@ band is what is quoted as ±; without one, what `make test` allows on other proc
 
 import math
 import re
-import sys
 
 import pytest
 
-from workshop.lessons import LESSONS as FOLDER
+from authoring import bands
 from workshop.lessons import find_lessons
 from workshop.notes import COMMENT, read_notes
-
-sys.path.insert(0, str(FOLDER))
-import bands  # noqa: E402
 
 LESSONS = {lesson.name: lesson for lesson in find_lessons()}
 every_lesson = pytest.mark.parametrize("name", LESSONS)

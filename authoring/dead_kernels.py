@@ -75,5 +75,5 @@ def _message(lesson: str, cell: int, reason: str) -> str:
     return (
         f"The kernel of {lesson} died in cell {cell}: {reason}. Now {memory.available / 1e9:.1f} of "
         f"{memory.total / 1e9:.1f} GB of memory are free, and a lesson takes up to 1.5: close other programs and "
-        f"kernels, then run this lesson alone: pytest --nbval --nbval-current-env notebooks/{lesson}"
+        f"kernels, then run this lesson alone: python -m pytest -p authoring.nbval_in_bands --nbval --nbval-current-env notebooks/{lesson}"
     )

@@ -4,10 +4,10 @@ import os
 import shutil
 import tempfile
 
-import dead_kernels
 import pytest
-from bands import Banded
 
+from authoring import dead_kernels
+from authoring.bands import Banded
 from tlcourse.plots.figure import IN_WORDS
 
 CACHE = pytest.StashKey[str]()

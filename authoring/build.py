@@ -1,8 +1,8 @@
-"""Build the lessons: notebooks/source/*.py → notebooks/*.ipynb, executed, with their outputs.
+"""Build the lessons: authoring/source/*.py → notebooks/*.ipynb, executed, with their outputs.
 
-    python notebooks/build.py                 every lesson
-    python notebooks/build.py 02 03           some of them
-    python notebooks/build.py --stamp         write the links, the set-up cells and the banners anew, run nothing
+    python authoring/build.py                 every lesson
+    python authoring/build.py 02 03           some of them
+    python authoring/build.py --stamp         write the links, the set-up cells and the banners anew, run nothing
 
 A lesson is edited in its source (py:percent text, jupytext) and nowhere else. Its links to Colab and Binder and
 the code of its set-up cell are written here, from [tool.tlcourse] of pyproject.toml.
@@ -27,9 +27,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-SOURCES = HERE / "source"
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = ROOT / "notebooks"
+SOURCES = ROOT / "authoring" / "source"
 RESULTS = ROOT / "benchmarks" / "results.json"
 SECONDS = 300  # a cell that takes longer hangs
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -102,7 +102,7 @@ def build(source: Path) -> Path:
     faults = forbidden(notebook)
     if faults:
         sys.exit(f"{source.name} was not saved:\n" + "\n".join(faults))
-    goal = HERE / f"{source.stem}.ipynb"
+    goal = LESSONS / f"{source.stem}.ipynb"
     nbformat.write(notebook, goal)
     return goal
 
@@ -148,7 +148,7 @@ def with_banner(text: str, lesson: str) -> str:
 def renew_banners() -> None:
     """Write the first cell and the set-up cell of the stored lessons anew; nothing is run."""
     for source in sources([]):
-        goal = HERE / f"{source.stem}.ipynb"
+        goal = LESSONS / f"{source.stem}.ipynb"
         if goal.is_file():
             notebook, fresh = nbformat.read(goal, as_version=4), convert(source)
             for stored, new in zip(notebook.cells, fresh.cells, strict=False):
@@ -165,7 +165,7 @@ def execute(notebook) -> None:
         notebook,
         timeout=SECONDS,
         kernel_name="python3",
-        resources={"metadata": {"path": str(HERE)}},
+        resources={"metadata": {"path": str(LESSONS)}},
         coalesce_streams=True,  # else one cell's text comes in pieces, cut elsewhere each time
     )
     client.comm_open_handlers.clear()  # widgets' own handlers can wait for ever without a browser
@@ -352,7 +352,7 @@ README_LINKS = """
 
 def stamp() -> list[Path]:
     """Write the links and the set-up cells of lessons and README anew; returns the files changed."""
-    files = [ROOT / "README.md", *sorted(HERE.glob("*.ipynb"))]
+    files = [ROOT / "README.md", *sorted(LESSONS.glob("*.ipynb"))]
     before = {path: path.read_bytes() for path in files}
     address = published()
     part = README_LINKS.format(address.name) if address else ""
