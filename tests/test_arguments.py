@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from small_network import small_network
-from typer.testing import CliRunner
 
 import tlcourse as tl
 from tlcourse import cli, train_folder

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
-from typer.testing import CliRunner
 
 from tlcourse import cli, datasets, demo, fetching, train_folder
 from tlcourse.datasets import Dataset

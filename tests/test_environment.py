@@ -212,3 +212,24 @@ def test_environment_yml_repeats_pyproject_word_for_word():
         and declared.get(canonicalize_name(requirement.name)) != requirement.specifier
     ]
     assert different == []
+
+
+def test_binder_has_the_locked_version_of_every_declared_package():
+    _, lines = conda_file("binder/environment.yml")
+    binder = {
+        canonicalize_name(requirement.name): requirement.specifier
+        for requirement in map(Requirement, lines)
+    }
+    locked = locked_versions("3.12", "linux", "x86_64")
+    expected = {name: f"=={version}" for name, (version,) in locked.items()}
+    assert {name: str(pin) for name, pin in binder.items()} == {
+        name: expected[name] for name in binder
+    }
+    from_conda = {"jupyterlab", "ipywidgets", "ipykernel"}
+    environment = marker_environment("3.12", "linux", "x86_64")
+    declared = {
+        canonicalize_name(requirement.name)
+        for requirement in requirements_of("cpu", "learn", "distributed")
+        if applies(requirement, environment)
+    }
+    assert declared - from_conda <= set(binder)

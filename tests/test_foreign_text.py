@@ -13,13 +13,13 @@ import mistune
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export, write_shades
+from click.testing import CliRunner
 from hostile import FOREIGN_NAMES, name_of_cell
 from IPython.core.formatters import DisplayFormatter
 from markdown_it import MarkdownIt
 from nbconvert.filters import markdown2html
 from PIL import Image
 from test_model_card import RECORD
-from typer.testing import CliRunner
 
 from tlcourse import cli, show
 from tlcourse.cards import Card

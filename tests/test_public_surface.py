@@ -51,7 +51,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 def test_importing_the_package_imports_nothing_large_and_none_of_its_modules():
-    large = "IPython tensorflow keras sklearn matplotlib scipy PIL numpy typer dask"
+    large = "IPython tensorflow keras sklearn matplotlib scipy PIL numpy click dask"
     program = (
         "import sys, tlcourse; print([name for name in sys.modules if "
         f"name.startswith('tlcourse.') or name in {large.split()}])"

@@ -8,9 +8,9 @@ import sys
 import dask
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from dask_engines import certificate_settings
 from PIL import Image
-from typer.testing import CliRunner
 
 import tlcourse as tl
 from tlcourse import cli

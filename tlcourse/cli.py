@@ -4,95 +4,64 @@ import os
 import sys
 from collections import Counter
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
-from typer import Argument, Option
-from typer.core import TyperCommand, TyperGroup
+import click
+from click import argument, option
 
 from . import __version__
 from .errors import TLCourseError, printable
 from .folders import cache_folder, left_alone
 
-
-class PlainHelp:
-    """`--help` stands in the help without a type: typer writes `<bool>` after it."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        option = super().get_help_option(ctx)  # type: ignore[misc]
-        if option is not None:
-            option.metavar = ""
-        return option
+PATH = click.Path(path_type=Path)
+option = partial(option, show_default=True)
 
 
-class Command(PlainHelp, TyperCommand):
-    """One command."""
-
-
-class Group(PlainHelp, TyperGroup):
-    """Commands under a common name."""
-
-
-class Commands(Group):
+class Commands(click.Group):
     """Errors and Ctrl-C end in a sentence, without a traceback."""
 
-    def invoke(self, ctx: Any) -> object:
+    def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except TLCourseError as error:
             _say(f"tlcourse: {error}", sys.stderr)
-            raise typer.Exit(1) from None
+            sys.exit(1)
         except KeyboardInterrupt:
             goes_on = "Nothing is left half done; the same command goes on from here."
             _say(f"Stopped by Ctrl-C. {goes_on}", sys.stderr)
-            raise typer.Exit(130) from None
+            sys.exit(130)
 
-
-app = typer.Typer(
-    cls=Commands,
-    help="Transfer learning on the machine you have.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # as they are written below
 
 
 def _say(line: object, file: Any = None) -> None:
     print(printable(line, lines=True), file=file)
 
 
-def _show_version(show: bool) -> None:
-    if show:
-        print(f"tlcourse {__version__}")
-        raise typer.Exit
+@click.group(cls=Commands)
+@click.version_option(__version__, message="tlcourse %(version)s")
+def app() -> None:
+    """Transfer learning on the machine you have."""
 
 
-@app.callback()
-def _options(
-    version: bool = Option(
-        False,
-        "--version",
-        callback=_show_version,
-        is_eager=True,
-        metavar="",
-        help="Print the version.",
-    ),
-) -> None:
-    pass
-
-
-@app.command(cls=Command)
-def demo(
-    picture: Path = Option("tlcourse-demo.png", help="File for the right and wrong."),
-) -> None:
+@app.command()
+@option(
+    "--picture",
+    type=PATH,
+    default="tlcourse-demo.png",
+    help="File for the right and wrong.",
+)
+def demo(picture: Path) -> None:
     """See a network find broken solar cells."""
     from .demo import run_demo
 
     run_demo(picture, say=_say)
 
 
-@app.command(cls=Command)
+@app.command()
 def doctor() -> None:
     """Say whether the course can run here, and what to do."""
     from .doctor import examine
@@ -104,28 +73,27 @@ def doctor() -> None:
     missing = [f.subject for f in findings if f.state == "missing"]
     if broken:
         _say(f"The course cannot run yet: mend {', '.join(broken)} as said above.")
-        raise typer.Exit(1)
+        sys.exit(1)
     waiting = f"; some lessons wait for {', '.join(missing)}" if missing else ""
     _say(f"The course can run{waiting}.")
 
 
-@app.command(cls=Command)
-def fetch(
-    names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
-    with_classifier: bool = Option(
-        False,
-        "--with-classifier",
-        metavar="",
-        help="Networks: their ImageNet classifier too.",
-    ),
-) -> None:
-    """Download what lessons need, once."""
+@app.command()
+@argument("names", nargs=-1)
+@option(
+    "--with-classifier", is_flag=True, help="Networks: their ImageNet classifier too."
+)
+def fetch(names: tuple[str, ...], with_classifier: bool) -> None:
+    """Download what lessons need, once.
+
+    NAMES are data sets and networks; none: all that lessons need.
+    """
     from . import fetching
 
-    names = list(dict.fromkeys(names or fetching.LESSONS_NEED))
-    fetching.check_names(names)
+    chosen = list(dict.fromkeys(names or fetching.LESSONS_NEED))
+    fetching.check_names(chosen)
     failed = []
-    for name in names:
+    for name in chosen:
         try:
             path, state = fetching.location(name, with_classifier), "already here"
             if not path:
@@ -139,22 +107,36 @@ def fetch(
     if failed:
         goes_on = "The same command goes on where this stopped."
         _say(f"Not here yet: {', '.join(failed)}. {goes_on}")
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-@app.command(cls=Command)
+@app.command()
+@argument("folder", type=PATH)
+@option(
+    "--out", type=PATH, required=True, help="Where to put the network; a new folder."
+)
+@option("--backbone", default="efficientnet_lite0", help="The pretrained network.")
+@option("--from", "from_block", default="3", help="First block, or how many, to tune.")
+@option("--epochs", default=10, help="Of fine-tuning; 0: a linear probe is all.")
+@option("--seed", default=0, help="The same seed gives the same network.")
+@option("--licence", help="Of the pictures, for the model card.")
+@option("--scheduler", help="Address of Dask's, whose workers help.")
+@option("--resize", help="squash (as a whole), crop (the centre) or pad.")
 def train(
-    folder: Path = Argument(help="Holds a folder of pictures for each class."),
-    out: Path = Option(help="Where to put the network; a new folder."),
-    backbone: str = Option("efficientnet_lite0", help="The pretrained network."),
-    from_block: str = Option("3", "--from", help="First block, or how many, to tune."),
-    epochs: int = Option(10, help="Of fine-tuning; 0: a linear probe is all."),
-    seed: int = Option(0, help="The same seed gives the same network."),
-    licence: str = Option(None, help="Of the pictures, for the model card."),
-    scheduler: str = Option(None, help="Address of Dask's, whose workers help."),
-    resize: str = Option(None, help="squash (as a whole), crop (the centre) or pad."),
+    folder: Path,
+    out: Path,
+    backbone: str,
+    from_block: str,
+    epochs: int,
+    seed: int,
+    licence: str | None,
+    scheduler: str | None,
+    resize: str | None,
 ) -> None:
-    """Train a network on a folder of pictures."""
+    """Train a network on a folder of pictures.
+
+    FOLDER holds a folder of pictures for each class.
+    """
     from .train_folder import train_folder
 
     first = int(from_block) if from_block.isdecimal() else from_block
@@ -162,19 +144,28 @@ def train(
     train_folder(folder, out, *options)
 
 
-@app.command(cls=Command)
+@app.command()
+@argument("pictures", type=PATH, nargs=-1, required=True)
+@option(
+    "--model",
+    type=PATH,
+    required=True,
+    help="Folder that tlcourse train or tl.export wrote.",
+)
+@option(
+    "--format",
+    "form",
+    help="text, csv (' before =A1, say) or json; text on a terminal, else csv.",
+)
+@option("--top", default=1, help="So many classes of each picture.")
+@option("--variant", default="float32", help="float32, int8 or keras (TensorFlow).")
 def predict(
-    pictures: list[Path] = Argument(help="Picture files, or folders of them."),
-    model: Path = Option(help="Folder that tlcourse train or tl.export wrote."),
-    form: str = Option(
-        None,
-        "--format",
-        help="text, csv (' before =A1, say) or json; text on a terminal, else csv.",
-    ),
-    top: int = Option(1, help="So many classes of each picture."),
-    variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
+    pictures: tuple[Path, ...], model: Path, form: str | None, top: int, variant: str
 ) -> None:
-    """Say what is in pictures, by an exported network."""
+    """Say what is in pictures, by an exported network.
+
+    PICTURES are picture files, or folders of them.
+    """
     from .predict import load_exported, predict_files
 
     if hasattr(sys.stdout, "reconfigure"):  # names need not be Unicode
@@ -187,18 +178,15 @@ def predict(
         where = "error column" if form == "csv" else "line of the picture"
         reason = f"could not be read; the reason is in the {where}."
         _say(f"{which} {reason}", sys.stderr)
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-cache_commands = typer.Typer(
-    cls=Group,
-    help="Show or empty what is kept of pictures seen before.",
-    no_args_is_help=True,
-)
-app.add_typer(cache_commands, name="cache")
+@app.group()
+def cache() -> None:
+    """Show or empty what is kept of pictures seen before."""
 
 
-@cache_commands.command("show", cls=Command)
+@cache.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .features.cache import contents, limit
@@ -212,7 +200,7 @@ def show_cache() -> None:
     _say_of_cache(f"{sizes.total() / 1e6:,.1f} MB of at most {most}")
 
 
-@cache_commands.command("clear", cls=Command)
+@cache.command("clear")
 def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear

@@ -96,6 +96,9 @@ class ExportedModel(Classifier):
     def predict_files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
         """Predict file after file, in their order; unreadable files stop nothing."""
         predict = partial(self._predict_file, depth=BitDepth(paths, self.bits))
+        if len(paths) == 1:  # it is predicted before a pool would have started
+            yield predict(paths[0])
+            return
         step = _AHEAD * workers()
         with ThreadPoolExecutor(workers()) as pool:
             for start in range(0, len(paths), step):

@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click import argument
 
 from tlcourse import fetching
-from tlcourse.cli import Commands
+from tlcourse.cli import PATH, Commands, option
 from tlcourse.datasets import load_dataset
 from tlcourse.errors import UserInputError, printable
 
@@ -16,14 +16,10 @@ from .handouts import INSTRUCTOR, LEARNERS, make_handouts
 from .kits import make_kit
 from .packs import write_network, write_pack
 
-app = typer.Typer(
-    cls=Commands,
-    help="For instructors and maintainers, in a checkout of the course.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-Folder = Annotated[Path, typer.Argument(metavar="DIR", show_default=False)]
+
+@click.group(cls=Commands)
+def app() -> None:
+    """For instructors and maintainers, in a checkout of the course."""
 
 
 def say(line: str = "") -> None:
@@ -32,13 +28,10 @@ def say(line: str = "") -> None:
 
 
 @app.command()
-def handout(
-    folder: Folder,
-    lessons: Annotated[str, typer.Option(help="Numbers: 00,04. None: all.")] = "",
-    solutions: Annotated[
-        bool, typer.Option("--solutions", help="Leave them in: for after the class.")
-    ] = False,
-) -> None:
+@argument("folder", type=PATH, metavar="DIR")
+@option("--lessons", default="", help="Numbers: 00,04. None: all.")
+@option("--solutions", is_flag=True, help="Leave them in: for after the class.")
+def handout(folder: Path, lessons: str, solutions: bool) -> None:
     """Write what a class needs: notebooks, slides, cards."""
     written = make_handouts(folder, _listed(lessons), solutions)
     size = sum(path.stat().st_size for path in written) / 1e6
@@ -49,18 +42,13 @@ def handout(
 
 
 @app.command()
-def kit(
-    folder: Folder,
-    systems: Annotated[
-        str, typer.Option(help="The learners' systems.")
-    ] = "linux,macos,windows",
-    pythons: Annotated[
-        str, typer.Option(help="The learners' Pythons: 3.11,3.12. None: this one.")
-    ] = "",
-    networks: Annotated[
-        str, typer.Option(help="Networks of Keras to take along: vgg16,resnet50.")
-    ] = "",
-) -> None:
+@argument("folder", type=PATH, metavar="DIR")
+@option("--systems", default="linux,macos,windows", help="The learners' systems.")
+@option("--pythons", default="", help="Theirs: 3.11,3.12. None: this one.")
+@option(
+    "--networks", default="", help="Networks of Keras to take along: vgg16,resnet50."
+)
+def kit(folder: Path, systems: str, pythons: str, networks: str) -> None:
     """Put all that a workshop needs on a stick, or go on with a kit."""
     chosen = _listed(pythons) or ["{}.{}".format(*sys.version_info)]
     absent = make_kit(folder, _listed(systems), chosen, _listed(networks), say=say)
@@ -74,11 +62,13 @@ def kit(
 
 
 @app.command()
-def pack(
-    name: Annotated[str, typer.Argument(help="A data set such as dogs, or minilm.")],
-    folder: Folder,
-) -> None:
-    """Write what a machine without internet needs of a data set or network."""
+@argument("name")
+@argument("folder", type=PATH, metavar="DIR")
+def pack(name: str, folder: Path) -> None:
+    """Write what a machine without internet needs of a data set or network.
+
+    NAME is a data set such as dogs, or minilm.
+    """
     try:
         if name in fetching.TEXT_NETWORKS:
             path, what = write_network(name, folder), "Network"
@@ -98,17 +88,14 @@ def pack(
 
 
 @app.command()
-def doctor(
-    network: Annotated[
-        bool, typer.Option("--network", help="Ask each host of downloads once, too.")
-    ] = False,
-) -> None:
+@option("--network", is_flag=True, help="Ask each host of downloads once, too.")
+def doctor(network: bool) -> None:
     """Examine this machine: is it ready for a class?"""
     findings = examine(network)
     for finding in findings:
         say(f"{finding.state:9}{finding.subject:24}{finding.text}")
     if any(finding.state == "broken" for finding in findings):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _listed(names: str) -> list[str]:

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from small_disk import SmallDisk, cannot_be_made
-from typer.testing import CliRunner
 
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exercises.table import find_exercise

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from tlcourse import cli
 from workshop import __main__ as workshop

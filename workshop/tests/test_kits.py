@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from faulty_host import faulty_host
 from packaging.requirements import Requirement
 from small_course import HERE, NATIVE, TAG, offline, write_course, write_wheel
 from small_disk import SmallDisk, cannot_be_made
-from typer.testing import CliRunner
 
 from tlcourse.errors import DatasetUnavailable, TLCourseError, UserInputError
 from workshop import installer, kits

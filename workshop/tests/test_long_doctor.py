@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import h5py
 import pytest
+from click.testing import CliRunner
 from faulty_host import faulty_host
-from typer.testing import CliRunner
 
 from tlcourse import fetching
 from tlcourse.datasets import downloaded, load_dataset

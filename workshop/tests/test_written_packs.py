@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from tlcourse import datasets
 from tlcourse.datasets.pack import CHECKSUMS, read_pack
