@@ -21,10 +21,7 @@ const ask = (call, ...values) => new Promise((resolve, reject) => {
   waiting.push({ resolve, reject });
   worker.postMessage({ call, values });
 });
-worker.onmessage = ({ data: { value, error } }) => {
-  const call = waiting.shift();
-  error ? call.reject(Error(error)) : call.resolve(value);
-};
+worker.onmessage = ({ data: { value, error } }) => waiting.shift().resolve(error ? Promise.reject(Error(error)) : value);
 worker.onerror = () => waiting.splice(0).forEach((call) => call.reject(Error("It did not start.")));
 say("Loading the frozen network (15 MB, once) …");
 const [ready, NOT_LOADED] = [ask("load"), "The network could not be loaded. Check the connection, and reload the page."];
@@ -53,6 +50,7 @@ async function put(box, files) {
     picture.element = make("button", { className: "picture", title: `Remove ${picture.name}` }, image);
     picture.element.onclick = () => {
       box.pictures.splice(box.pictures.indexOf(picture), 1);
+      URL.revokeObjectURL(picture.url);
       (picture.element.nextSibling ?? box.field).focus();
       picture.element.remove();
       update();
@@ -71,8 +69,8 @@ function addBox() {
   const files = make("input", { type: "file", accept: "image/*", multiple: true });
   const choose = make("label", { className: "button" }, "Add photographs", files);
   const camera = make("button", { textContent: "Camera", onclick: () => addFromCamera(box) });
-  const element = make("div", { className: "box" }, box.field, box.list, choose, " ", camera);
-  element.style.setProperty("--hue", box.hue);
+  const look = { className: "box", style: `--hue: ${box.hue}` };
+  const element = make("div", look, box.field, box.list, choose, " ", camera);
   accept(element, files, (chosen) => put(box, chosen));
   get("boxes").append(element);
   get("add").hidden = boxes.push(box) === HUES.length;
@@ -115,8 +113,7 @@ async function update() {
 
 /** Show what the probe says about the new photograph. */
 async function answer() {
-  get("answer").hidden = !probe || !shown;
-  if (!probe || !shown) return;
+  if ((get("answer").hidden = !probe || !shown)) return;
   const { weights, used, pictures, features } = probe, row = shown.features;
   const [shares, similar] = await Promise.all([ask("predict", weights, row), ask("similarities", row, features)]);
   const best = used[shares.indexOf(Math.max(...shares))].name;
@@ -134,8 +131,11 @@ async function answer() {
 async function show([file]) {
   complain("");
   stopCamera();
-  shown = (await read(file)) ?? shown;
-  if (shown?.url) get("preview").replaceChildren(make("img", { src: shown.url, alt: `New photograph: ${shown.name}` }));
+  const picture = await read(file);
+  if (!picture) return;
+  const image = { src: picture.url, alt: `New photograph: ${picture.name}`, onload: () => URL.revokeObjectURL(picture.url) };
+  get("preview").replaceChildren(make("img", image));
+  shown = picture;
   await answer();
 }
 const video = make("video", { muted: true, playsInline: true, ariaLabel: "What the camera sees" });
@@ -146,7 +146,9 @@ function stopCamera() {
 }
 async function startCamera() {
   complain("");
-  stream = await navigator.mediaDevices?.getUserMedia({ video: { facingMode: "environment" } }).catch(() => null);
+  const opened = await navigator.mediaDevices?.getUserMedia({ video: { facingMode: "environment" } }).catch(() => null);
+  stopCamera(); // a second click, while the browser asked, has opened another stream
+  stream = opened;
   if (!stream) return complain("No camera was found, or the browser does not allow it. Choose photographs instead.");
   get("camera").textContent = "Stop the camera";
   video.srcObject = stream;
@@ -164,8 +166,7 @@ async function addFromCamera(box) {
 
 const address = (kind, name) => new URL(`${kind}/${name}.jpg`, here).href;
 async function example(kind, name) {
-  const blob = await (await fetch(address(kind, name))).blob();
-  return new File([blob], name.replaceAll("_", " "));
+  return new File([await (await fetch(address(kind, name))).blob()], name.replaceAll("_", " "));
 }
 /** Put examples into the box of their kind; else into an unused one, which takes its name, or a new one. */
 async function teach(kind, names) {
@@ -182,8 +183,8 @@ for (const [kind, names] of examples) {
     button.onclick = async () => (isNew ? show([await example(kind, name)]) : teach(kind, [name]));
     return Object.assign(button, { ondragstart: () => (dragged = [kind, name]), ondragend: () => (dragged = null) });
   });
-  const five = names.slice(0, TO_TEACH);
-  const all = make("button", { textContent: `Add five: ${kind}`, onclick: () => teach(kind, five) });
+  const all = make("button", { textContent: `Add five: ${kind}` });
+  all.onclick = () => teach(kind, names.slice(0, TO_TEACH));
   get("examples").append(make("div", { className: "pictures" }, all, ...pictures));
 }
 [1, 2].forEach(() => addBox());

@@ -310,7 +310,12 @@ FAKE_CAMERA = """
     const canvas = Object.assign(document.createElement('canvas'), {width: 320, height: 240});
     const redraw = () => canvas.getContext('2d').fillRect(0, 0, 100, 100);
     Object.defineProperty(navigator, 'mediaDevices', {value: {
-        getUserMedia: async () => (redraw(), setInterval(redraw, 50), canvas.captureStream())}});
+        getUserMedia: async () => {
+            redraw();
+            setInterval(redraw, 50);
+            (window.streams ??= []).push(canvas.captureStream());
+            return window.streams.at(-1);
+        }}});
 """
 
 
@@ -451,6 +456,35 @@ def test_what_the_camera_sees_is_classified_and_can_be_taught(open_teach):
     assert boxes.nth(1).locator(".picture").count() == 1
     page.get_by_role("button", name="Stop the camera").click()
     assert page.errors == []
+    page.context.close()
+
+
+def test_a_second_click_leaves_no_camera_on(open_teach):
+    page = open_teach(script=FAKE_CAMERA)
+    page.evaluate("document.getElementById('camera').click()")
+    page.evaluate("document.getElementById('camera').click()")
+    live = "streams.filter(stream => stream.getTracks()[0].readyState == 'live').length"
+    page.locator("#preview video").wait_for()
+    page.wait_for_function(f"streams.length == 2 && {live} == 1")
+    page.get_by_role("button", name="Stop the camera").click()
+    assert page.evaluate(live) == 0 and page.errors == []
+    page.context.close()
+
+
+def test_a_photograph_that_is_removed_or_replaced_is_kept_nowhere(open_teach):
+    is_kept = "url => fetch(url).then(() => true, () => false)"
+    page = open_teach()
+    page.get_by_alt_text("bird: owl").click()
+    picture = page.get_by_title("Remove owl")
+    url = picture.locator("img").get_attribute("src")
+    assert page.evaluate(is_kept, url)
+    picture.click()
+    picture.wait_for(state="detached")
+    assert not page.evaluate(is_kept, url)
+    page.get_by_alt_text("fruit: lemon").click()
+    page.locator("#preview img").wait_for()
+    url = page.locator("#preview img").get_attribute("src")
+    page.wait_for_function(f"async () => !(await ({is_kept})('{url}'))")
     page.context.close()
 
 
