@@ -55,6 +55,13 @@ def test_the_interval_is_wilsons(right, of, expected):
 # One standard error
 
 
+def test_copies_are_right_or_wrong_together():
+    before, after = np.zeros(4, bool), np.array([True, True, False, False])
+    assert paired_gain(before, after).exceeds_one_standard_error
+    gain = paired_gain(before, after, groups=["a", "a", "b", "c"])
+    assert gain == (4, 2, 2.0) and not gain.exceeds_one_standard_error
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=200))
 def test_the_standard_error_is_that_of_the_paired_differences(pairs):
     simpler, other = np.array(pairs).T

@@ -53,6 +53,12 @@ def test_a_picture_in_two_splits_is_found_also_mirrored(tidy):
     assert look and text == "1 in two splits, the first 7 of train = 3 of test."
 
 
+def test_a_picture_in_two_classes_is_found_also_mirrored(tidy):
+    tidy.train.inputs[45] = tidy.train.inputs[7][:, ::-1]
+    text, look = finding(tidy, "labels")
+    assert look and text == "1 in two classes, the first in cat and in dog."
+
+
 def test_pictures_of_almost_one_colour_are_named(tidy):
     tidy.train.inputs[4] //= 20  # almost black
     tidy.train.inputs[6] = 250

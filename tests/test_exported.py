@@ -103,6 +103,11 @@ def test_pictures_are_resized_as_the_record_says_and_as_a_whole_where_it_does_no
         {"class_names": ["one"]},
         {"class_names": "ab"},
         {"classes": [0, "1"]},
+        {"classes": [0, 0]},
+        {"classes": [[0], [1]]},
+        {"classes": [0.5, float("nan")]},
+        {"class_names": ["dark", "dark"]},
+        {"class_names": ["dark", ""]},
         {"input": {"height": 8, "width": 10**9}},
         {"input": {"height": 8, "width": 8, "bits": 99}},
         {"input": {"height": 8, "width": 8, "resize": "stretch"}},
@@ -117,6 +122,15 @@ def test_a_record_of_another_form_is_refused(folder, parts):
     kept = {name: value for name, value in record.items() if value is not None}
     (folder / RECORD).write_text(json.dumps(kept), encoding="utf-8")
     with pytest.raises(DamagedFile, match="not what tl.export wrote.*Copy the whole"):
+        load_exported(folder)
+
+
+def test_labels_in_another_order_than_the_records_are_refused(folder):
+    labels = folder / "labels.txt"
+    labels.write_text("dark\nlight\n")
+    assert load_exported(folder).class_names == ["dark", "light"]
+    labels.write_text("light\ndark\n")
+    with pytest.raises(DamagedFile, match="labels.txt differs from record.json"):
         load_exported(folder)
 
 

@@ -211,6 +211,7 @@ def test_what_cannot_be_exported_is_refused(probe, cells, bundled_model, tmp_pat
         ((probe, path, cells, bundled_model, 7), "licence"),
         ((probe, path, cells, bundled_model, None, []), "about"),
         ((probe, path, cells, bundled_model, None, {"picture": path}), "about"),
+        ((probe, path, cells, bundled_model, None, {"test": 1}), "about has test"),
         ((probe, tmp_path.parent, cells, bundled_model), "nothing was overwritten"),
     ):
         with pytest.raises(UserInputError, match=word):

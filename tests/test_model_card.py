@@ -93,7 +93,7 @@ def chosen(record):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (fine_tuned, "from block6d on, batch normalisation frozen"),
+        (fine_tuned, "from block6d on, batch normalization frozen"),
         (fine_tuned, "epochs 10, learning_rate 0.0001"),
         (
             lambda r: r["test"]["classes"].update(dog={"pictures": 0, "right": 0}),
@@ -107,7 +107,13 @@ def chosen(record):
         (lambda r: r["left_out"].update({"a.onnx": "too bad"}), "a.onnx was left out"),
         (chosen, "Why: by 3-fold cross-validation on the"),
         (chosen, "a linear probe is right for 90.0%. The probe is kept."),
+        (chosen, "| dog | 38 | 12 | 75.0% | | cat | 49 | 20 | 95.0% |"),
     ],
 )
 def test_what_the_record_shows_is_told(change, text):
     assert text not in card() and text in card(change)
+
+
+@pytest.mark.parametrize("job", [{"id": 7}, "x", None, {"folds": 3}])
+def test_a_job_of_somebody_elses_is_not_on_the_card(job):
+    assert card(lambda record: record.update(job=job)) == card()

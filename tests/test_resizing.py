@@ -168,6 +168,37 @@ def test_another_mode_is_refused_with_the_known_ones(call):
         call()
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "CMYK", "I;16"])
+def test_a_picture_of_any_kind_becomes_rgb(mode):
+    colours = Image.fromarray(photograph(40, 30))
+    picture = colours.convert("L").convert("I;16") if mode == "I;16" else None
+    picture = picture or colours.convert(mode)
+    found = tl.pictures.resize(picture, [20, 24])
+    assert (found.shape, found.dtype, found.flags.writeable) == (
+        (20, 24, 3),
+        np.uint8,
+        True,
+    )
+    if mode == "P":  # colours, and not positions in the palette
+        expected = tl.pictures.resize(picture.convert("RGB"), (20, 24))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [photograph(9, 9) / 255, photograph(9, 9)[..., 0], "cat.jpg", None, np.uint8(3)],
+)
+def test_what_is_no_picture_is_refused(picture):
+    with pytest.raises(UserInputError, match="expected a PIL image, or an array"):
+        tl.pictures.resize(picture, (8, 8))
+
+
+@pytest.mark.parametrize("size", [8, (8,), (0, 8), "88", (8, 8, 3)])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(UserInputError, match="size is"):
+        tl.pictures.resize(photograph(9, 9), size)
+
+
 @pytest.mark.parametrize("name", ["minilm", "speech_embedding"])
 def test_texts_and_recordings_are_not_resized(name):
     with pytest.raises(UserInputError, match="resize are for pictures"):

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlcourse.errors import UserInputError
-from tlcourse.training.selection import group_folds, select
+from tlcourse.training.folds import group_folds
+from tlcourse.training.probe import train_classifier
+from tlcourse.training.selection import number_of_folds, select
 
 
 def data(wrong):
@@ -48,6 +50,33 @@ def test_where_fine_tuning_could_not_be_clearly_better_it_is_not_tried(wrong):
     selection = select(*data(wrong), fail, say=lambda line: None)
     assert not selection.is_fine_tuned and selection.fine_tuned is None
     assert f"wrong for {wrong}" in selection.choice
+
+
+def test_two_copies_of_one_picture_count_as_one_observation():
+    """As two, they would be a gain of 2 with a standard error of 1.4."""
+    features, labels, groups = data(wrong=1)
+    features[1], labels[1], groups[1] = features[0], labels[0], groups[0]
+    said = []
+    selection = select(features, labels, groups, lambda *_: 1 / 0, say=said.append)
+    assert not selection.is_fine_tuned and "wrong for 2" in selection.choice
+
+
+def test_the_folds_are_fewer_only_where_each_class_has_rows_enough():
+    assert number_of_folds(np.repeat([0, 1], 101)) == 2
+    assert number_of_folds(np.repeat([0, 1], [1000, 100])) == 3
+    assert number_of_folds(np.repeat(np.arange(60), 5)) == 3
+
+
+def test_copies_do_not_make_the_probe_look_better_than_it_is():
+    """Of noise, a probe knows the copies of its training rows and nothing else."""
+    rng = np.random.default_rng(0)
+    features = np.tile(rng.normal(size=(60, 300)), (2, 1))
+    labels, groups = np.tile(np.arange(60) % 2, 2), np.tile(np.arange(60), 2)
+    seen, unseen = (
+        train_classifier(features, labels, groups=each).cross_validated_accuracy_
+        for each in (None, groups)
+    )
+    assert seen > 0.8 and 0.3 < unseen < 0.7
 
 
 def test_without_fine_tuning_the_probe_is_cross_validated_all_the_same():

@@ -79,13 +79,13 @@ def test_the_choice_and_its_reason_are_said_recorded_and_on_the_card(job):
 def test_what_is_chosen_is_trained_on_training_and_validation_pictures(
     folder, bundled_model, monkeypatch
 ):
-    dataset = job_module._read(folder, lambda line: None)
+    dataset, groups = job_module._read(folder, lambda line: None)
     pictures, options = dataset.train_and_validation, {"seed": 0, "engine": None}
     for is_tuned, method in ((False, tl.LinearProbe), (True, tl.FineTuned)):
         selection = Selection(is_tuned, "by the test", 3, 0.5, 0.5)
         monkeypatch.setattr(job_module, "select", lambda *_, made=selection: made)
         chosen, why = job_module._select(
-            bundled_model, dataset, "head", 1, print, options
+            bundled_model, pictures, groups, "head", 1, print, options
         )
         assert why is selection and isinstance(chosen, method)
     assert chosen.record["rows"] == {"training": len(pictures), "validation": 0}
@@ -159,15 +159,70 @@ def test_too_few_pictures_are_refused_before_the_work(tmp_path, monkeypatch):
         quietly(tmp_path / "few", tmp_path / "made")
 
 
+def test_in_a_plain_shell_nothing_is_written_to_stderr(folder, tmp_path):
+    """On a processor with AVX-512 VNNI, TensorFlow logs that it uses it."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "TQDM"))}
+    plain["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-m", "tlcourse", "train", folder, "--epochs", "0"]
+    done = subprocess.run(
+        [*command, "--out", tmp_path / "made"], capture_output=True, env=plain
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_class_without_enough_different_pictures_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(job_module, "_select", lambda *_: pytest.fail("there was work"))
+    write_class(tmp_path / "pets" / "cat", 10, 100, 0)
+    write_class(tmp_path / "pets" / "dog", 1, 100, 1)
+    with pytest.raises(UserInputError, match="too few pictures of dog in"):
+        quietly(tmp_path / "pets", tmp_path / "made")
+
+
+def test_no_picture_of_the_test_set_is_trained_on_also_not_resized(tmp_path):
+    """The folders are the owner's, and hold each test picture twice: once smaller."""
+    for number, name in enumerate(("dark", "light")):
+        write_class(tmp_path / "pets" / "test" / name, 5, 80 + 90 * number, number)
+        write_class(tmp_path / "pets" / "train" / name, 6, 80 + 90 * number, 9 + number)
+        for path in sorted((tmp_path / "pets" / "test" / name).iterdir())[:3]:
+            smaller = Image.open(path).resize((36, 36), Image.Resampling.LANCZOS)
+            smaller.save(tmp_path / "pets" / "train" / name / f"copy {path.name}")
+    lines = []
+    dataset, groups = job_module._read(tmp_path / "pets", lines.append)
+    assert (len(dataset.train_and_validation), len(dataset.test)) == (12, 10)
+    assert len(groups) == len(np.unique(groups)) == 12
+    assert [why for _, why in dataset.skipped] == ["a copy of a test picture"] * 6
+    assert not any("look" in line for line in lines if "copies" in line)
+
+
+def test_the_current_folder_is_no_place_for_an_export(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(job_module, "_read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(UserInputError, match="is the current folder"):
+        quietly(tmp_path, ".")
+
+
 def test_the_command_passes_on_what_it_is_given(monkeypatch, tmp_path):
     given = []
-    monkeypatch.setattr(job_module, "train_folder", lambda *words: given.append(words))
+
+    def train(folder, out, **options):
+        given.append(options)
+
+    monkeypatch.setattr(job_module, "train_folder", train)
     options = (
         "--out made --from block7a --epochs 0 --licence mine --resize crop".split()
     )
     arguments = ["train", str(tmp_path), *options, "--scheduler", "tls://there:8786"]
     assert CliRunner().invoke(cli.app, arguments).exit_code == 0
-    assert given[0][2:7] == ("efficientnet_lite0", "block7a", 0, 0, "mine")
-    assert given[0][-2:] == ("tls://there:8786", "crop")
-    CliRunner().invoke(cli.app, ["train", str(tmp_path), *options[:3], "2"])
-    assert given[1][3] == 2
+    assert given[0] == {
+        "backbone": "efficientnet_lite0",
+        "from_block": "block7a",
+        "epochs": 0,
+        "seed": 0,
+        "licence": "mine",
+        "say": cli._say,
+        "scheduler": "tls://there:8786",
+        "resize": "crop",
+    }
+    for text, block in (("2", 2), ("all", None)):
+        CliRunner().invoke(cli.app, ["train", str(tmp_path), *options[:3], text])
+        assert given[-1]["from_block"] == block

@@ -29,8 +29,7 @@ class Commands(click.Group):
             _say(f"tlcourse: {error}", sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
-            goes_on = "Nothing is left half done; the same command goes on from here."
-            _say(f"Stopped by Ctrl-C. {goes_on}", sys.stderr)
+            _say("Stopped by Ctrl-C. Run the same command to go on.", sys.stderr)
             sys.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -52,7 +51,7 @@ def app() -> None:
     "--picture",
     type=PATH,
     default="tlcourse-demo.png",
-    help="File for the right and wrong.",
+    help="Where to save a figure of right and wrong predictions.",
 )
 def demo(picture: Path) -> None:
     """See a network find broken solar cells."""
@@ -116,11 +115,16 @@ def fetch(names: tuple[str, ...], with_classifier: bool) -> None:
     "--out", type=PATH, required=True, help="Where to put the network; a new folder."
 )
 @option("--backbone", default="efficientnet_lite0", help="The pretrained network.")
-@option("--from", "from_block", default="3", help="First block, or how many, to tune.")
-@option("--epochs", default=10, help="Of fine-tuning; 0: a linear probe is all.")
+@option(
+    "--from",
+    "from_block",
+    default="3",
+    help="First block to tune, or how many; all: every block.",
+)
+@option("--epochs", default=10, help="Of fine-tuning; 0 trains a linear probe only.")
 @option("--seed", default=0, help="The same seed gives the same network.")
-@option("--licence", help="Of the pictures, for the model card.")
-@option("--scheduler", help="Address of Dask's, whose workers help.")
+@option("--licence", help="Of the pictures; the model card states it.")
+@option("--scheduler", help="Address of a Dask scheduler whose workers help.")
 @option("--resize", help="squash (as a whole), crop (the centre) or pad.")
 def train(
     folder: Path,
@@ -139,9 +143,19 @@ def train(
     """
     from .train_folder import train_folder
 
-    first = int(from_block) if from_block.isdecimal() else from_block
-    options = (backbone, first, epochs, seed, licence, _say, scheduler, resize)
-    train_folder(folder, out, *options)
+    first: str | int | None = int(from_block) if from_block.isdecimal() else from_block
+    train_folder(
+        folder,
+        out,
+        backbone=backbone,
+        from_block=None if first == "all" else first,
+        epochs=epochs,
+        seed=seed,
+        licence=licence,
+        say=_say,
+        scheduler=scheduler,
+        resize=resize,
+    )
 
 
 @app.command()
@@ -155,10 +169,14 @@ def train(
 @option(
     "--format",
     "form",
-    help="text, csv (' before =A1, say) or json; text on a terminal, else csv.",
+    help="text, csv or json; text on a terminal, otherwise csv.",
 )
-@option("--top", default=1, help="So many classes of each picture.")
-@option("--variant", default="float32", help="float32, int8 or keras (TensorFlow).")
+@option("--top", default=1, help="How many classes to name for each picture.")
+@option(
+    "--variant",
+    default="float32",
+    help="float32, int8, or keras, which needs TensorFlow.",
+)
 def predict(
     pictures: tuple[Path, ...], model: Path, form: str | None, top: int, variant: str
 ) -> None:

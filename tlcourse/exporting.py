@@ -17,8 +17,9 @@ from .datasets.core import Dataset, Split
 from .errors import TLCourseError, UserInputError, convert_errors, printable
 from .features import engine as engines
 from .features.compute import compute
-from .features.pictures import one_picture, resize
-from .features.resizing import InputSize
+from .features.decoding import BitDepth
+from .features.pictures import one_picture
+from .features.resizing import InputSize, prepare
 from .files import as_path, sha256, unfinished_folder
 from .folders import check_output_folder
 from .litert import check_installed, write_litert
@@ -32,6 +33,7 @@ from .predict import (
     RECORD,
     VARIANTS,
     ExportedModel,
+    labels_text,
     load_exported,
     open_engine,
 )
@@ -46,6 +48,11 @@ if TYPE_CHECKING:
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
 CALIBRATION_PICTURES = 96  # of the training set, always the same ones
 LITERT = "model.tflite"
+# Of the record; `about` adds others.
+_RECORDED = set(
+    "format class_names classes input test files left_out backbone data training "
+    "made".split()
+)
 
 
 def export(
@@ -165,6 +172,11 @@ def _check(
         is_usable = False
     else:
         is_usable = isinstance(about, dict | None)
+    if is_usable and (taken := _RECORDED & (about or {}).keys()):
+        raise UserInputError(
+            f"about has {', '.join(sorted(taken))}, which export itself writes into the "
+            "record. Choose other names."
+        )
     if not is_usable:
         raise UserInputError(
             f"about is {validation.shown(about)}; expected a dict that JSON can hold."
@@ -235,7 +247,7 @@ def _write_files(
         )
     if litert:
         files[folder / LITERT] = evaluate(write_litert(folder / LITERT, network))
-    _write_text(folder / LABELS, "\n".join(map(printable, names)) + "\n")
+    _write_text(folder / LABELS, labels_text(names))
     majority = np.bincount(_positions(trained, dataset.train)).argmax()
     predicted = keras.probabilities.argmax(axis=1)
     return {
@@ -266,7 +278,8 @@ def _write_files(
 def _calibration_pictures(train: Split, size: InputSize) -> Iterator[np.ndarray]:
     rows = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_PICTURES]
     for row in rows.tolist():
-        yield resize(np.asarray(one_picture(train.images[row])), size[:2], size.resize)
+        picture = np.asarray(one_picture(train.images[row]))
+        yield prepare(picture, size, "the picture", BitDepth())
 
 
 def _positions(trained: FineTuned | LinearProbe, split: Split) -> np.ndarray:

@@ -97,6 +97,11 @@ def check_output_folder(folder: Path) -> None:
         raise UserInputError(
             f"{folder} is there already; nothing was overwritten. Choose a new folder."
         )
+    if folder.resolve() == Path.cwd():
+        raise UserInputError(
+            f"{folder} is the current folder, which a new one would replace. Name a "
+            "folder in it."
+        )
     above = next(path for path in folder.absolute().parents if os.path.lexists(path))
     what = f"{folder} cannot be written: {above} takes no files"
     with convert_errors(OSError, TLCourseError, what, "Choose another folder."):

@@ -6,6 +6,7 @@ M. Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 import os
 import platform
 import time
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -45,10 +46,17 @@ def model_card(record: dict) -> str:
         counts = tested[name]
         return counts["right"] / counts["pictures"] if counts["pictures"] else 2
 
+    job = record.get("job")
+    if not isinstance(job, dict) or not {"folds", "probe", "choice"} <= job.keys():
+        job = {"folds": 0}  # not from `tlcourse train`
+    trained = Counter(record["data"]["pictures"]["train"])
+    if job["folds"]:  # the chosen network was trained on these, too
+        trained.update(record["data"]["pictures"]["validation"])
     parts = {
         "by_recall": sorted(tested, key=recall),  # those without pictures last
         "few": [name for name in tested if tested[name]["pictures"] < FEW],
-        "job": record.get("job") or {"folds": 0},
+        "trained": dict(trained),
+        "job": job,
     }
     template = writer.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(record | parts)

@@ -26,6 +26,7 @@ from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
 from .features.pictures import Images, files_below
 from .features.resizing import MODES, InputSize, prepare
 from .files import as_path, read_json, sha256
+from .files import read_file as read_bytes
 from .foreign_text import csv_cell, is_formula
 from .models.onnx_file import check_foreign
 from .progress import progress_bar
@@ -154,6 +155,12 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
         raise UserInputError(
             f"{folder} has no {name}: {why}. It has: {', '.join(kept)}."
         )
+    if (folder / LABELS).is_file():
+        lines = read_bytes(folder / LABELS, error=DamagedFile).decode(
+            "utf-8", "replace"
+        )
+        if lines != labels_text(record["class_names"]):
+            raise DamagedFile(f"{folder / LABELS} differs from {RECORD}. {_AGAIN}")
     path = folder / name
     if not path.is_file() or sha256(path) != record["files"][name]["sha256"]:
         raise DamagedFile(
@@ -183,7 +190,10 @@ def read_record(folder: Path) -> dict:
             and isinstance(classes, list)
             and len(names) == len(classes) > 1
             and {type(text) for text in (*names, *checksums)} == {str}
-            and len({type(label) for label in classes}) == 1
+            and all(names)
+            and len(set(names)) == len(names)
+            and {type(label) for label in classes} in ({int}, {str}, {bool})
+            and len(set(classes)) == len(classes)
             and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
             and (bits is None or is_depth(bits))
             and record["input"].get("resize", "squash") in MODES
@@ -194,6 +204,11 @@ def read_record(folder: Path) -> dict:
     if not is_sound:
         raise DamagedFile(f"{path} is not what tl.export wrote. {_AGAIN}")
     return record
+
+
+def labels_text(names: list[str]) -> str:
+    """The content of labels.txt: a class per line, in the order of the outputs."""
+    return "\n".join(map(printable, names)) + "\n"
 
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:

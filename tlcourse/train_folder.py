@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import cast
 import numpy as np
 
 from . import validation
-from .datasets import Dataset, examine, from_folder
+from .datasets import Dataset, Split, examine, from_folder
 from .datasets.same_pictures import same_pictures
 from .errors import TLCourseError, UserInputError, printable
 from .exporting import export
@@ -34,7 +35,7 @@ from .predict import CARD, RECORD, ExportedModel, load_exported, read_record
 from .progress import duration
 from .training.classifiers import FineTuned
 from .training.fine_tune import first_block, prepare_fine_tuning
-from .training.preparation import Preparation, Settings
+from .training.preparation import TRAINING, Preparation, Settings
 from .training.probe import LinearProbe, train_classifier
 from .training.selection import Selection, number_of_folds, select
 
@@ -49,7 +50,7 @@ def train_folder(
     folder: str | PathLike,
     out: str | PathLike,
     backbone: str = "efficientnet_lite0",
-    from_block: str | int = 3,
+    from_block: str | int | None = 3,
     epochs: int = 10,
     seed: int = 0,
     licence: str | None = None,
@@ -76,7 +77,7 @@ def train_folder(
     first_block(model, from_block)
     settings = {
         "backbone": backbone,
-        "from_block": from_block if isinstance(from_block, str) else int(from_block),
+        "from_block": from_block,
         "epochs": validation.whole_number("epochs", epochs, 0, 10_000),
         "seed": validation.seed(seed),
         "licence": licence,
@@ -84,7 +85,7 @@ def train_folder(
     }
     if not (out / RECORD).is_file():  # else it may be the result of this very job
         check_output_folder(out)
-    dataset = _read(folder, say)
+    dataset, groups = _read(folder, say)
     fingerprint = settings["fingerprint"] = _fingerprint(dataset, settings)
     if _is_result_of(out, fingerprint):
         say(f"{out} holds the network of this very job. There is nothing to do.")
@@ -95,7 +96,10 @@ def train_folder(
         estimate = round(_estimate(model, dataset, epochs, threads))
         say(f"This takes about {duration(estimate)}, or less after an interruption.")
         options = {"seed": seed, "engine": engine}
-        chosen, selection = _select(model, dataset, from_block, epochs, say, options)
+        pictures = dataset.train_and_validation
+        chosen, selection = _select(
+            model, pictures, groups, from_block, epochs, say, options
+        )
     say(f"Testing on the test pictures, once, and exporting to {out} …")
     seconds = round(time.perf_counter() - start, 1)
     job = {**settings, "estimated_seconds": estimate, "seconds": seconds}
@@ -116,27 +120,63 @@ def train_folder(
     return exported
 
 
-def _read(folder: str | PathLike, say: Callable[[str], None]) -> Dataset:
-    """The pictures, checked and split; `say` gets a report."""
+def _read(
+    folder: str | PathLike, say: Callable[[str], None]
+) -> tuple[Dataset, np.ndarray]:
+    """The pictures, checked and split, and which are copies; `say` gets a report.
+
+    The groups are those of `same_pictures`, of training and validation pictures.
+    """
     say(printable(f"Reading the pictures in {folder} …"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the same is reported below
-        dataset = from_folder(folder)
+        dataset, groups = _without_copies_of_the_test_set(from_folder(folder))
     for line in repr(examine(dataset)).splitlines():
         say(line)
     for file, why in dataset.skipped[:SHOWN]:
         say(printable(f"  left out: {file}: {why}"))
-    if not all(map(len, dataset.splits.values())):
+    labels, tested = dataset.train_and_validation.labels, dataset.test.labels
+    few = [
+        name
+        for label, name in enumerate(dataset.class_names)
+        if label not in tested or len(np.unique(groups[labels == label])) < 2
+    ]
+    if few:
+        names = printable(", ".join(few))
         raise UserInputError(
-            f"There are too few pictures in {folder}. Each class needs three different "
-            "pictures or more: for training, validation and test."
+            f"There are too few pictures of {names} in {folder}. Each class needs three "
+            "different ones or more: for training, validation and test."
         )
-    return dataset
+    return dataset, groups
+
+
+def _without_copies_of_the_test_set(dataset: Dataset) -> tuple[Dataset, np.ndarray]:
+    """Leave out training and validation pictures that are also in the test set.
+
+    Folders named train, validation and test are as their owner made them: a picture
+    may be in two of them, resized, encoded again or mirrored.
+    """
+    images = [cast(Pictures, split.images) for split in dataset.splits.values()]
+    groups = same_pictures(images[0] + images[1] + images[2])
+    training, tested = np.split(groups, [-len(images[2]) or len(groups)])
+    is_copy = np.isin(training, tested)
+    skipped, parts, start = list(dataset.skipped), {}, 0
+    for name, pictures in zip(("train", "validation"), images, strict=False):
+        here = is_copy[start : start + len(pictures)]
+        start += len(pictures)
+        parts[name] = dataset.splits[name].select(~here)
+        skipped += [
+            (printable(path), "a copy of a test picture")
+            for path in pictures[here].paths
+        ]
+    return replace(
+        dataset, train=parts["train"], validation=parts["validation"], skipped=skipped
+    ), training[~is_copy]
 
 
 def _fingerprint(dataset: Dataset, settings: dict) -> str:
     """SHA-256 of all that the job depends on: each picture, its class, the settings."""
-    about = json.dumps([dataset.class_names, settings], sort_keys=True)
+    about = json.dumps([TRAINING, dataset.class_names, settings], sort_keys=True)
     summary = hashlib.sha256(about.encode())
     for name, split in dataset.splits.items():
         digests = map(sha256, cast(Pictures, split.images).paths)
@@ -147,7 +187,8 @@ def _fingerprint(dataset: Dataset, settings: dict) -> str:
 
 def _is_result_of(out: Path, fingerprint: str) -> bool:
     try:
-        return read_record(out).get("job", {}).get("fingerprint") == fingerprint
+        job = read_record(out).get("job")
+        return isinstance(job, dict) and job.get("fingerprint") == fingerprint
     except TLCourseError:  # a foreign folder: refused as any other that is not empty
         return False
 
@@ -173,26 +214,28 @@ def _estimate(
     start = time.perf_counter()
     model.extract_features(some, cache=False)
     each = (time.perf_counter() - start) / len(some)
-    count, test = len(dataset.train_and_validation), len(dataset.test)
+    pictures, test = dataset.train_and_validation, len(dataset.test)
+    count = len(pictures)
     copies = len(model.augmentations(None)) if epochs else 0
     frozen = (1 + copies) * count * workers() / threads
     # Each picture is trained on in all folds but one, and in the end once more.
-    trained = epochs * number_of_folds(count) * count
+    trained = epochs * number_of_folds(pictures.labels) * count
     passes = frozen + EPOCH_COST * trained + TEST_COST * test
     return each * passes + EXPORT_SECONDS
 
 
 def _select(
     model: PretrainedModel,
-    dataset: Dataset,
-    from_block: str | int,
+    pictures: Split,
+    groups: np.ndarray,
+    from_block: str | int | None,
     epochs: int,
     say: Callable[[str], None],
     options: dict,
 ) -> tuple[FineTuned | LinearProbe, Selection]:
     """Choose by cross-validation on training and validation pictures; train on all."""
-    pictures, names = dataset.train_and_validation, dataset.class_names
-    images, labels, seed = pictures.images, pictures.labels, options["seed"]
+    images, labels, names = pictures.images, pictures.labels, pictures.class_names
+    seed = options["seed"]
     features = model.extract_features(images, engine=options["engine"])
     settings = Settings.of(model, {"epochs": epochs or 1, "seed": seed})
 
@@ -211,8 +254,8 @@ def _select(
     def predict(train: np.ndarray, held: np.ndarray) -> np.ndarray:
         return preparation().predict_held_out(train, held, settings)
 
-    groups = same_pictures(images)
     selection = select(features, labels, groups, predict if epochs else None, seed, say)
     if selection.is_fine_tuned:
         return preparation().fit(settings, resume=True, verbose=True), selection
-    return train_classifier(features, labels, names, seed=seed), selection
+    probe = train_classifier(features, labels, names, seed=seed, groups=groups)
+    return probe, selection

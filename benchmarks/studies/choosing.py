@@ -12,8 +12,9 @@ from records import mean_se
 import tlcourse as tl
 from tlcourse.datasets.same_pictures import same_pictures
 from tlcourse.errors import DatasetUnavailable
+from tlcourse.training.folds import group_folds
 from tlcourse.training.preparation import Settings
-from tlcourse.training.selection import group_folds, select
+from tlcourse.training.selection import select
 
 SPLITS = 10
 FEW_CELLS = 100  # of each class

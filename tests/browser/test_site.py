@@ -461,8 +461,8 @@ def test_what_the_camera_sees_is_classified_and_can_be_taught(open_teach):
 
 def test_a_second_click_leaves_no_camera_on(open_teach):
     page = open_teach(script=FAKE_CAMERA)
-    page.evaluate("document.getElementById('camera').click()")
-    page.evaluate("document.getElementById('camera').click()")
+    page.evaluate("button = document.getElementById('camera')")
+    page.evaluate("button.click(), button.click()")
     live = "streams.filter(stream => stream.getTracks()[0].readyState == 'live').length"
     page.locator("#preview video").wait_for()
     page.wait_for_function(f"streams.length == 2 && {live} == 1")

@@ -9,7 +9,7 @@ from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
 from ..validation import shown
 from .core import Dataset
-from .same_pictures import as_collections, find_pairs
+from .same_pictures import as_collections, find_pairs, same_pictures
 
 FEW = 10  # training pictures of a class; with fewer its recall is mostly chance
 IMBALANCE = 3  # times as many pictures of one class as of another
@@ -22,6 +22,7 @@ _REASONS = {  # of `from_folder` → what they are called in a line
     "is in the classes": "in two classes",
     "no picture by its name": "no pictures by name",
     "outside the class folders": "outside the class folders",
+    "are too few": "too small",
     "": "unreadable",
 }
 
@@ -132,6 +133,20 @@ def _about_classes(dataset: Dataset) -> list[Finding]:
     ]
 
 
+def _in_two_classes(dataset: Dataset) -> list[Finding]:
+    """Copies that are resized or encoded anew; equal files are left out before."""
+    parts = [part for part in dataset.splits.values() if len(part)]
+    labels = np.concatenate([part.labels for part in parts])
+    originals = same_pictures([each for part in parts for each in part.images])
+    differing = np.flatnonzero(labels != labels[originals])
+    if not len(differing):
+        return []
+    first = differing[0]
+    one, other = (dataset.class_names[labels[row]] for row in (originals[first], first))
+    text = f"{len(differing)} in two classes, the first in {one} and in {other}."
+    return [("labels", text, True)]
+
+
 def _about_pictures(dataset: Dataset) -> list[Finding]:
     filled = {name: part.images for name, part in dataset.splits.items() if len(part)}
     collections = as_collections(list(filled.values()), list(filled))
@@ -142,6 +157,7 @@ def _about_pictures(dataset: Dataset) -> list[Finding]:
         first = f"{one.first} of {one.first_split} = {one.second} of {one.second_split}"
         text = f"{len(pairs)} in two splits, the first {first}."
     findings = [("copies", text, bool(pairs))]
+    findings += _in_two_classes(dataset)
     flat = [
         f"{collection.label(int(row))} of {collection.name}"
         for collection in collections

@@ -121,7 +121,7 @@ def card_of(folder: Path, name: str) -> Card:
     text = ""
     with suppress(UserInputError):
         text = read_file(folder / "CARD.md", LARGEST_CARD).decode("utf-8", "replace")
-    title, licence = f"Pictures of {folder}", "not stated: see the text"
+    title, licence = f"Pictures of {folder}", "not stated"
     return Card(name, title, str(folder), licence, "its owner", {}, text)
 
 

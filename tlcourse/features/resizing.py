@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..validation import one_of
-from .decoding import BitDepth, open_picture
+from .. import validation
+from ..errors import UserInputError
+from .decoding import BitDepth, as_rgb, open_picture
 
 PREPARATION = 1  # raise it when `prepare` gives other pixels: cached rows are void then
 MODES = ("squash", "crop", "pad")
@@ -36,13 +37,13 @@ def prepare(
         times = 2 / (1 - 2 * BORDER) if mode == "crop" else 2
         at_least = (math.ceil(times * height), math.ceil(times * width))
         image = open_picture(picture, at_least, name, depth)
-        return resize(image, (height, width), mode)
+        return np.asarray(_resized(image, height, width, mode))
     if picture.shape[:2] == (height, width):
         return picture
     if picture.dtype.kind == "f":
         picture = np.rint(picture)
     pixels = np.ascontiguousarray(picture, dtype=np.uint8)
-    return resize(pixels, (height, width), mode)
+    return np.asarray(_resized(Image.fromarray(pixels), height, width, mode))
 
 
 def resize(
@@ -68,7 +69,7 @@ def resize(
     Raises
     ------
     UserInputError
-        Another mode.
+        Another picture, size or mode.
 
     Examples
     --------
@@ -77,18 +78,29 @@ def resize(
     >>> tl.pictures.resize(photograph, (224, 224)).shape
     (224, 224, 3)
     """
-    one_of("mode", mode, MODES)
-    if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture)
-    if picture.size == size[::-1]:
-        return np.asarray(picture)
+    height, width = validation.size(size)
+    validation.one_of("mode", mode, MODES)
+    if isinstance(picture, Image.Image) and picture.mode != "F":
+        picture = as_rgb(picture, "the picture", BitDepth([picture]))
+        return np.array(_resized(picture, height, width, mode))
+    array = np.asarray(picture)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise UserInputError(
+            f"picture is {validation.shown(picture)}; expected a PIL image, or an array "
+            "(height, width, 3) of uint8, as tl.pictures.read_picture(path) returns."
+        )
+    return np.array(_resized(Image.fromarray(array), height, width, mode))
+
+
+def _resized(picture: Image.Image, height: int, width: int, mode: str) -> Image.Image:
+    """An RGB picture of this size."""
+    if picture.size == (width, height):
+        return picture
     if mode == "crop":
-        fitted = ImageOps.fit(picture, size[::-1], _BICUBIC, bleed=BORDER)
-    elif mode == "pad":
-        fitted = _padded(picture, *size)
-    else:
-        fitted = picture.resize(size[::-1], _BICUBIC)
-    return np.asarray(fitted)
+        return ImageOps.fit(picture, (width, height), _BICUBIC, bleed=BORDER)
+    if mode == "pad":
+        return _padded(picture, height, width)
+    return picture.resize((width, height), _BICUBIC)
 
 
 def _padded(picture: Image.Image, height: int, width: int) -> Image.Image:

@@ -109,18 +109,8 @@ class Gain(NamedTuple):
     """How a model compares with a simpler one on the same rows, by `paired_gain`."""
 
     rows: int  # that both models predicted
-    gained: int  # rows that only the model gets right
-    lost: int  # rows that only the simpler one gets right
-
-    @property
-    def net(self) -> int:
-        """How many rows more the model gets right; negative if fewer."""
-        return self.gained - self.lost
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of `net` if there is no difference: sqrt(gained + lost)."""
-        return math.sqrt(self.gained + self.lost)
+    net: int  # how many more the model gets right; negative if fewer
+    standard_error: float  # of `net`, if the two are equally good
 
     @property
     def exceeds_one_standard_error(self) -> bool:
@@ -128,13 +118,17 @@ class Gain(NamedTuple):
         return self.net > self.standard_error
 
 
-def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
+def paired_gain(
+    simpler_right: ArrayLike, right: ArrayLike, groups: ArrayLike | None = None
+) -> Gain:
     """Compare two models on the same rows, for the one-standard-error rule.
 
     The rule keeps the simpler model unless the other is better by more than one
     standard error of the paired differences, which is where (k - l)² > k + l with k
     rows gained and l lost (L. Breiman et al., "Classification and Regression Trees",
-    1984, section 3.4.3). Both arguments are bool (n,): which rows are right.
+    1984, section 3.4.3). `simpler_right` and `right` are bool (n,): which rows are
+    right. `groups` (n,), if given, says which rows are copies of one picture: these are
+    right or wrong together, so their differences are summed before they are squared.
 
     Examples
     --------
@@ -149,4 +143,10 @@ def paired_gain(simpler_right: ArrayLike, right: ArrayLike) -> Gain:
             f"The answers have shapes {before.shape} and {after.shape}; expected True "
             "(right) or False (wrong) for each row, of the same rows in both."
         )
-    return Gain(len(before), int(np.sum(after & ~before)), int(np.sum(before & ~after)))
+    difference = after.astype(int) - before
+    if groups is None:
+        groups = np.arange(len(difference))
+    _, group = np.unique(groups, return_inverse=True)
+    of_groups = np.bincount(group, weights=difference)
+    error = float(np.sqrt(np.sum(of_groups**2)))
+    return Gain(len(difference), int(difference.sum()), error)

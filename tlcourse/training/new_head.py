@@ -103,9 +103,9 @@ def with_classifier(
             "A linear probe takes features, and an export takes pictures: give the "
             "pretrained model, tl.export(classifier, folder, dataset, model=model)."
         )
-    import keras
-
     network, head = model.copy_network(), trained.as_head()
+    import keras  # not before TensorFlow was imported, without its log
+
     if network.output_shape[-1] != head.kernel.shape[0]:
         raise UserInputError(
             f"The classifier was trained on {head.kernel.shape[0]:,} features, "

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .keras_fit import Tail
 
 Model = PretrainedModel | PretrainedTextModel
+TRAINING = 1  # raise it when the same settings train another network: caches are void
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Preparation:
         """A file in the cache for this very training; None where there is no cache."""
         versions = [metadata.version(name) for name in ("keras", "numpy")]
         about: list[Any] = [self.model.name, self.first_block, self.augmentations]
-        about += [asdict(settings), versions, self.probe.kernel_and_bias()]
+        about += [TRAINING, asdict(settings), versions, self.probe.kernel_and_bias()]
         for part in (self.training, self.validation):
             about += [part.activations, *part.rows]
         with suppress(OSError):

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from .. import validation
 from ..errors import UserInputError
 from .classifiers import Classifier
+from .folds import folds_for
 
 if TYPE_CHECKING:
     import keras
@@ -79,12 +79,17 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> "LinearProbe":
         """Fit on features (n, d) and labels (n,), whole numbers or text.
 
         `sample_weight` (n,) is how much each row counts in relation to the others; rows
-        of weight 0 are left out.
+        of weight 0 are left out. `groups` (n,), if given, says which rows belong
+        together, such as copies of one picture: `C` is chosen with these in one fold.
         """
         self._class_names = None  # those of an earlier fit
         several = validation.elements(self.C) if np.iterable(self.C) else (self.C,)
@@ -97,8 +102,12 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         common_scale = validation.flag("common_scale", self.common_scale)
         features, labels = self._validated(X, y, ensure_min_samples=2, dtype=np.float64)
         weights = validation.weights(sample_weight, len(features))
+        if groups is None:
+            groups = np.arange(len(features))
+        groups = validation.labels(groups, len(features))
         used = weights > 0
-        features, labels, weights = features[used], labels[used], weights[used]
+        features, labels = features[used], labels[used]
+        weights, groups = weights[used], groups[used]
         weights = weights / weights.mean()  # scikit-learn multiplies C by them
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -112,17 +121,16 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         shrunk /= rows + PRIOR_ROWS
         self.mean_, self.scale_ = scaler.mean_, np.sqrt(np.where(shrunk > 0, shrunk, 1))
         features = (features - self.mean_) / self.scale_
-        folds = min(5, np.bincount(targets).min())
+        folds = folds_for(targets, groups, seed)
         self.C_, self.cross_validated_accuracy_ = DEFAULT_C, None
         # The solver's products are small: on a busy machine, OpenBLAS' threads wait for
         # each other 20 times as long as they compute.
         with threadpool_limits(1), _warnings_ignored():
             if len(candidates) == 1:
                 self.C_ = candidates[0]
-            elif folds >= 2:
-                splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+            elif folds:
                 self.C_, self.cross_validated_accuracy_ = _cross_validate(
-                    features, targets, weights, candidates, splits
+                    features, targets, weights, candidates, folds
                 )
             self.regression_ = LogisticRegression(C=self.C_, max_iter=500)
             self.regression_.fit(features, targets, sample_weight=weights)
@@ -177,6 +185,7 @@ def train_classifier(
     C: float | Sequence[float] = CANDIDATES,
     seed: int = 0,
     common_scale: bool = False,
+    groups: ArrayLike | None = None,
 ) -> LinearProbe:
     """Train a linear probe on the features of a frozen network.
 
@@ -186,8 +195,8 @@ def train_classifier(
         As `model.extract_features` returns them; whole numbers or text.
     class_names : sequence of str, optional
         Names for the labels 0, 1, …; without them the labels are their own names.
-    sample_weight, C, seed, common_scale
-        See `LinearProbe`; `seed` is its `random_state`.
+    sample_weight, C, seed, common_scale, groups
+        See `LinearProbe` and its `fit`; `seed` is its `random_state`.
 
     Returns
     -------
@@ -213,7 +222,7 @@ def train_classifier(
     weights = validation.weights(sample_weight, len(features))
     names = None if class_names is None else validation.class_names(class_names)
     names = validation.names_of(np.unique(labels[weights > 0]), names)
-    probe = LinearProbe(C, common_scale, seed).fit(features, labels, weights)
+    probe = LinearProbe(C, common_scale, seed).fit(features, labels, weights, groups)
     probe._class_names = names
     return probe
 
@@ -223,15 +232,15 @@ def _cross_validate(
     targets: np.ndarray,
     weights: np.ndarray,
     candidates: list[float],
-    folding: StratifiedKFold,
+    folds: list[tuple[np.ndarray, np.ndarray]],
 ) -> tuple[float, float]:
     """The C with the best log-likelihood on held-out folds, and the accuracy there."""
-    splits = list(folding.split(X, targets))
-    fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in splits]
+    fits = [LogisticRegression(max_iter=500, tol=1e-3, warm_start=True) for _ in folds]
+    held = sum(weights[test].sum() for _, test in folds)
     best = (-np.inf, DEFAULT_C, 0.0)
     for C in candidates:
         likelihood = right = 0.0
-        for (train, test), fit in zip(splits, fits, strict=True):
+        for (train, test), fit in zip(folds, fits, strict=True):
             fit.set_params(C=C)
             fit.fit(X[train], targets[train], sample_weight=weights[train])
             probability = fit.predict_proba(X[test])
@@ -240,7 +249,7 @@ def _cross_validate(
             right += np.sum(weights[test] * (probability.argmax(1) == targets[test]))
         if likelihood < best[0]:  # of larger ones it falls further
             break
-        best = (likelihood, C, right / weights.sum())
+        best = (likelihood, C, right / held)
     return best[1], float(best[2])
 
 
