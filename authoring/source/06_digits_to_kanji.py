@@ -310,7 +310,7 @@ weights_copied = (3 * 3 * 1 * 16 + 16) + (3 * 3 * 16 * 32 + 32)
 tl.check("6.1", weights_copied)
 
 # %% [markdown]
-# ### Exercise 6.2: change the experiment
+# ### Exercise 6.2: half the labels
 #
 # Two labels per character instead of four: from scratch, or transferred and frozen? Find the accuracy of both on the test
 # set, with 100 steps and the default learning rate. Predict first which one will be better.
