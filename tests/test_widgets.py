@@ -13,11 +13,10 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets.core import Split
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.training.learning_curves import LearningCurve
+from tlcourse.plots.figure import Figure
 from tlcourse.widgets import (
     Answer,
     DrawAKanji,
-    LabelSlider,
     MistakeBrowser,
     RecordAWord,
     TryYourOwn,
@@ -60,43 +59,16 @@ def test_a_moved_control_changes_words_and_picture():
     counter = Counter()
     assert counter.box.children == (counter.control, counter.words, counter.picture)
     counter.control.value = 2
-    assert "<p>at 2</p>" in counter.words.value
-    assert '<img alt="at 2."' in counter.picture.value
+    assert "<p>at 2</p>" in counter.words.value and counter.picture.value == ""
 
 
-# The label slider
-
-
-def point(labels, rows, *accuracies):
-    seconds = [1.0] * len(accuracies)
-    values = {"accuracies": list(accuracies), "seconds": seconds}
-    return {"labels": labels, "rows": rows, **values}
-
-
-@pytest.fixture(scope="module")
-def curve():
-    """Two classes; the tortoise overtakes the hare at ten labels of each."""
-    hare = [point(1, 2, 0.5, 0.7), point(10, 20, 0.6, 0.8), point(None, 200, 0.7, 0.7)]
-    tortoise = [point(1, 2, 0.4, 0.4), point(10, 20, 0.7, 0.7)]
-    tortoise.append(point(None, 200, 0.9, 0.9))
-    points = {"hare": hare, "tortoise": tortoise}
-    return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": points})
-
-
-@pytest.mark.parametrize(
-    ("labels", "total", "mean"),
-    [(10, "20 in all", "70.0%"), (100, "200 in all", "90.0%")],
-)
-def test_the_accuracy_is_the_one_that_was_measured(curve, labels, total, mean):
-    answer = LabelSlider(curve).answer(labels)
-    assert answer.text.startswith(f"{labels} labels of each class, {total}:")
-    assert f"tortoise: {mean} ±" in answer.text
-    assert len(answer.figure.axes[0].lines) >= 3
-
-
-def test_a_number_of_labels_that_was_not_measured_is_refused(curve):
-    with pytest.raises(UserInputError, match="1, 10, 100"):
-        LabelSlider(curve).answer(20)
+def test_of_an_answer_with_a_picture_the_words_are_heard_alone():
+    counter = Counter()
+    assert counter.box
+    counter._show(Answer("at 3", Figure))
+    assert '<img alt="at 3."' in counter.picture.value
+    assert base.HEARD_ALONE in counter.words.value
+    assert "<p>at 3</p>" in counter.words.value
 
 
 # The mistake browser
@@ -123,9 +95,24 @@ def test_each_picture_has_probabilities_and_neighbours(predicted):
     answer = MistakeBrowser(*predicted, *TRAIN).answer("cat", "dog")
     first = "picture 2: dog 90%, cat 10%; nearest training pictures: dog, dog, cat"
     assert answer.text.splitlines()[1] == first
-    assert len(answer.figure.axes) == 2 * (1 + 3)
-    titles = [axes.get_title() for axes in answer.figure.axes[1:4]]
+    assert len(answer.figure.axes) == 2 * (1 + 1 + 3)
+    titles = [axes.get_title() for axes in answer.figure.axes[2:5]]
     assert [title.split()[-1] for title in titles] == ["1.00", "0.71", "0.20"]
+
+
+@pytest.mark.parametrize("cell", [("cat", "dog"), ("dog", "cat")])
+def test_the_confusion_matrix_is_a_heat_map_with_a_frame_around_the_cell(
+    predicted, cell
+):
+    answer = MistakeBrowser(*predicted, *TRAIN).answer(*cell)
+    matrix = answer.figure.axes[0]
+    np.testing.assert_allclose(matrix.images[0].get_array(), [[0.5, 0.5], [0, 1]])
+    (frame,) = matrix.patches
+    centre = frame.get_x() + 0.5, frame.get_y() + 0.5
+    assert centre == (["cat", "dog"].index(cell[1]), ["cat", "dog"].index(cell[0]))
+    names = [label.get_text() for label in matrix.get_yticklabels()]
+    assert names == ["cat", "dog"]
+    answer.figure._repr_png_()
 
 
 # Try your own
@@ -189,8 +176,21 @@ def test_probabilities_are_those_of_the_classifier_and_neighbours_are_near(
     expected = classifier.predict_proba(features)[0, 0]
     assert f"striped {expected:.0%}" in answer.text
     assert "Nearest training pictures: striped (cosine 1.00)" in answer.text
-    assert "left" in answer.text.splitlines()[-1]
-    assert len(answer.figure.axes) == 5 and answer.figure.alt == answer.text
+    last = answer.text.splitlines()[-1]
+    assert last.startswith("The strongest evidence for striped is ") and "left" in last
+    assert len(answer.figure.axes) == 6 and answer.figure.alt == answer.text
+    texts = [text.get_text() for text in answer.figure.axes[0].texts]
+    assert texts[0] == f"striped {expected:.0%}" and len(texts) == 2
+
+
+def test_five_examples_of_each_class_are_offered(arguments):
+    *others, train, features = arguments
+    many = train.select([*range(8), *range(8)])
+    widget = TryYourOwn(*others, train, features, examples=many)
+    texts, rows = zip(*widget.options["options"][1:], strict=True)
+    kinds = ("striped", "plain")
+    assert sorted(texts) == sorted(f"{kind} {n}" for kind in kinds for n in range(1, 6))
+    assert [many.label_names[row] for row in rows] == [text[:-2] for text in texts]
 
 
 def test_a_picture_is_resized_as_the_model_does_it(arguments):
@@ -207,7 +207,7 @@ def test_a_picture_is_resized_as_the_model_does_it(arguments):
 def test_uploads_are_answered_one_after_the_other_also_under_one_name(widget, own):
     for picture in (plain(130), striped(40)):
         upload(widget, file(picture))
-        assert widget.words.value == own.answer(picture).words
+        assert own.answer(picture).words in widget.words.value
     assert widget.control.label == "my own"
 
 
@@ -223,10 +223,10 @@ def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(
     widget, own, content, words
 ):
     upload(widget, content, "mine.jpg")
-    assert words in widget.words.value and widget.canvas.layout.display == "none"
+    assert words in widget.words.value and widget.picture.layout.display == "none"
     upload(widget, file(plain(130)))
-    assert widget.words.value == own.answer(plain(130)).words
-    assert widget.canvas.layout.display is None
+    assert own.answer(plain(130)).words in widget.words.value
+    assert widget.picture.layout.display is None
 
 
 def test_pictures_and_files_that_are_too_large_are_refused(widget, monkeypatch):
@@ -251,7 +251,7 @@ def test_an_upload_is_kept_neither_in_the_widget_nor_on_disk(widget, own_cache):
         parts += getattr(part, "children", ())
         state += str(part.get_state())
     assert "data:image" not in state and "PNG" not in state
-    assert widget.canvas.image_data is None and widget.upload.value == ()
+    assert widget.picture.image_data is None and widget.upload.value == ()
     assert files() == before
 
 
@@ -353,7 +353,7 @@ def test_what_holds_no_word_gets_a_sentence_and_the_next_one_an_answer(
 ):
     recorder.received.value = text
     assert words in recorder.words.value
-    assert recorder.canvas.layout.display == "none"
+    assert recorder.picture.layout.display == "none"
     recorder.received.value = sent(tl.audio.read_audio(spoken[3].recordings[3]))
     assert "Nearest: " in recorder.words.value
 
@@ -365,7 +365,7 @@ def test_a_recording_and_its_picture_are_no_part_of_the_widgets_state(recorder, 
         part = parts.pop()
         parts += getattr(part, "children", ())
         state += str(part.get_state())
-    assert "Nearest: " in state and recorder.canvas.image_data is None
+    assert "Nearest: " in state and recorder.picture.image_data is None
     assert "data:image" not in state and "PNG" not in state
 
 
@@ -461,18 +461,43 @@ def test_each_network_predicts_characters_in_words_and_in_a_figure(
     assert not recwarn.list  # the figure is in letters that every font has
 
 
+def test_an_empty_canvas_invites_and_the_first_stroke_takes_that_away(
+    canvas, monkeypatch
+):
+    assert canvas.control.label == "my drawing"
+    assert "Draw a character in the black square" in canvas.words.value
+    written = []
+    monkeypatch.setattr(
+        canvas.canvas, "fill_text", lambda text, *_: written.append(text)
+    )
+    canvas._paint()
+    assert written == ["Draw here"]
+    canvas._begin(10, 10)
+    assert written == ["Draw here"]
+
+
+def test_guesses_are_bars_beside_the_canvas_with_character_and_meaning(canvas):
+    draw(canvas, ONE)
+    (row,) = canvas.box.children
+    assert row.children[1] is canvas.words and row.layout.flex_flow == "row wrap"
+    assert canvas.canvas in row.children[0].children
+    tables = canvas.words.value.split("<table>")[1:]
+    assert [table.count("<progress ") for table in tables] == [3, 3, 3]
+    assert "<b>nearest</b>" in tables[0] and "<td>一 one</td>" in tables[0]
+
+
 def test_mouse_and_fingers_draw_and_strokes_can_be_taken_back(canvas):
     draw(canvas, THREE)
-    assert canvas.words.value == canvas.answer(THREE).words
+    assert canvas.words.value == canvas.answer(THREE).html
     canvas.undo.click()
-    assert canvas.words.value == canvas.answer(THREE[:2]).words
+    assert canvas.words.value == canvas.answer(THREE[:2]).html
     canvas.clear.click()
-    assert "Draw a character." in canvas.words.value
+    assert "Draw a character" in canvas.words.value
     touches = {"start": [{"x": 0, "y": 50}], "move": [{"x": 100, "y": 50}], "end": []}
     for event, fingers in touches.items():
         message = {"event": f"touch_{event}", "touches": fingers}
         canvas.canvas._handle_frontend_event(None, message, None)
-    assert canvas.words.value == canvas.answer([[(0, 50), (100, 50)]]).words
+    assert canvas.words.value == canvas.answer([[(0, 50), (100, 50)]]).html
 
 
 def test_a_character_is_chosen_from_the_list_and_drawing_takes_its_place(
@@ -480,7 +505,7 @@ def test_a_character_is_chosen_from_the_list_and_drawing_takes_its_place(
 ):
     canvas.control.value = 2
     first = numerals.test.images[np.flatnonzero(numerals.test.labels == 2)[0]]
-    assert canvas.words.value == canvas.answer(first).words
+    assert canvas.words.value == canvas.answer(first).html
     draw(canvas, ONE)
     assert canvas.control.label == "my drawing" and len(canvas._strokes) == 1
     assert canvas.canvas.image_data is None and not canvas.canvas.sync_image_data
@@ -508,7 +533,6 @@ def browser(pictures, probabilities, train=TRAIN[0]):
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: LabelSlider({}), "tl.learning_curve"),
         (lambda: browser(split([0, 1]), rows(1)), "Lengths differ"),
         (lambda: browser(split([0]), np.ones((1, 3))), "columns 3"),
         (lambda: browser(split([0]), rows(1), None), "train is None"),

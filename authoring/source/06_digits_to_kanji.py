@@ -213,7 +213,7 @@ curve = tl.LearningCurve.of(tl.results("kanji.ways"))
 curve
 
 # %%
-tl.widgets.LabelSlider(curve, "Sixty Kanji in fonts that are not in the training set")
+tl.show.learning_curve(curve, "Sixty Kanji in fonts that are not in the training set")
 
 # %% [markdown]
 # All methods had the same pictures in the same sample, so we take the differences sample by sample. ± is the standard error

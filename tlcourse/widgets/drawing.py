@@ -1,5 +1,6 @@
 """Draw a Kanji: what networks predict for it, side by side, after each stroke."""
 
+import io
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,9 +13,9 @@ from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
 from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
-from ..plots.figure import COLOURS, WIDTH, Figure
+from ..plots.figure import WIDTH, Figure
 from ..validation import as_array
-from .base import Answer, Widget, has_canvas
+from .base import Answer, Widget, bars, has_canvas, image, label_bars
 
 SIDE, BOX = 28, 20  # MNIST's picture, and the box that the strokes are scaled into
 PEN = 1.9  # pixels, as most pens of the data set
@@ -22,6 +23,10 @@ FINE = 8  # drawn so many times larger, so that edges become grey
 ZOOM = 10  # canvas pixels for a pixel of the picture
 TOP = 5  # classes that are shown
 OWN = -1  # in the list of characters; None would leave the list empty
+SIDE_BY_SIDE = "display: flex; flex-wrap: wrap; gap: 0 24px"
+INVITATION = (
+    "Draw a character in the black square, or choose one from the list below it."
+)
 WITHOUT_CANVAS = (
     "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the "
     "cells from the top."
@@ -42,8 +47,6 @@ class DrawAKanji(Widget):
         What they were trained on: `tl.load_dataset("kanji")`, or some of its classes.
     """
 
-    control_class = "Dropdown"
-
     def __init__(self, networks: Mapping[str, Any], dataset: Dataset) -> None:
         if not networks:
             raise UserInputError("networks is empty; expected {name: network}.")
@@ -62,7 +65,11 @@ class DrawAKanji(Widget):
         texts = (f"{name} {self._meanings.get(name, '')}" for name in self._names)
         options = [(printable(text), label) for label, text in enumerate(texts)]
         options = [("my drawing", OWN), *options]
-        self.options = {"options": options, "value": 0, "description": "Show"}
+        self.options = {"options": options, "value": OWN, "description": "or"}
+
+    @property
+    def default(self) -> Answer:
+        return self._answer_to(0)
 
     def _answer_to(self, value: int) -> Answer:
         return self.answer(self._example(value))
@@ -81,36 +88,56 @@ class DrawAKanji(Widget):
             A stroke is a sequence of points (x, y), y downwards, at any scale; an array
             is a picture, uint8, white on black.
         """
-        picture, best, lines = as_picture(drawing), {}, []
+        picture, likely, lines = as_picture(drawing), {}, []
         for name, network in self._networks.items():
             values = _probabilities(name, network, picture)
-            top = np.argsort(-values, kind="stable")[:TOP]
-            characters = [self._names[k] for k in top]
-            meanings = [self._meanings.get(character, "") for character in characters]
-            best[name] = (meanings, values[top])
+            best = np.argsort(-values, kind="stable")[:TOP].tolist()
+            likely[name] = dict(zip(best, values[best].tolist(), strict=True))
             texts = (
-                f"{character} ({meaning}) {share:.0%}"
-                for character, meaning, share in zip(
-                    characters, meanings, values[top], strict=True
-                )
+                f"{self._names[label]} ({self._meaning(label)}) {values[label]:.0%}"
+                for label in best
             )
             lines.append(f"{name}: {', '.join(texts)}")
-        return Answer("\n".join(lines), partial(_draw, picture, best))
+        draw = partial(self._draw, picture, likely)
+        return Answer("\n".join(lines), draw, self._as_html(picture, likely))
+
+    def _meaning(self, label: int) -> str:
+        return self._meanings.get(self._names[label], "")
+
+    def _as_html(self, picture: np.ndarray, likely: dict[str, dict]) -> str:
+        """The input and each network's classes, with the characters: browsers can."""
+        content = io.BytesIO()
+        Image.fromarray(picture).resize((3 * SIDE, 3 * SIDE), 0).save(content, "png")
+        parts = [f"<div>Input of the networks<br>{image(content.getvalue(), '')}</div>"]
+        for name, classes in likely.items():
+            names = [f"{self._names[k]} {self._meaning(k)}" for k in classes]
+            parts.append(bars(name, names, [*classes.values()]))
+        return f'<div role="status" style="{SIDE_BY_SIDE}">{"".join(parts)}</div>'
+
+    def _draw(self, picture: np.ndarray, likely: dict[str, dict]) -> Figure:
+        """The input and each network's classes, in English: every font can write it."""
+        sheet = Figure(figsize=(WIDTH, 2), layout="constrained")
+        first, *others = sheet.subplots(1, 1 + len(likely))
+        first.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        first.set(xticks=[], yticks=[])
+        first.set_title("input of the networks", fontsize=9)
+        for axes, (name, classes) in zip(others, likely.items(), strict=True):
+            axes.set_title(escape_mathtext(name), fontsize=9)
+            label_bars(axes, [*map(self._meaning, classes)], [*classes.values()])
+        return sheet
 
     def _arrange(self, ipywidgets: Any) -> list:
         self.undo = ipywidgets.Button(description="Undo a stroke")
         self.clear = ipywidgets.Button(description="Clear")
         self.undo.on_click(lambda _: self._set_strokes(self._strokes[:-1]))
         self.clear.on_click(lambda _: self._set_strokes([]))
-        self.control.layout.width = "18em"
         if not has_canvas():
             note = Answer(WITHOUT_CANVAS).words
-            return [ipywidgets.HTML(note), self.control, self.words, self.picture]
+            return [ipywidgets.HTML(note), self.control, self.words]
         from ipycanvas import Canvas
 
         self.canvas = canvas = Canvas(width=SIDE * ZOOM, height=SIDE * ZOOM)
         canvas.layout.width = canvas.layout.height = f"{SIDE * ZOOM}px"
-        canvas.layout.border = "1px solid gray"
         canvas.on_mouse_down(self._begin)
         canvas.on_mouse_move(self._move)
         canvas.on_mouse_up(self._end)
@@ -120,13 +147,20 @@ class DrawAKanji(Widget):
         canvas.on_touch_end(self._end)
         canvas.on_touch_cancel(self._end)
         canvas.on_client_ready(self._paint)
-        controls = ipywidgets.VBox([self.control, self.undo, self.clear])
-        return [ipywidgets.HBox([canvas, controls]), self.words, self.picture]
+        for part in (self.undo, self.clear):
+            part.layout.width = "138px"
+        self.control.layout.width = f"{SIDE * ZOOM}px"
+        buttons = ipywidgets.HBox([self.undo, self.clear])
+        left = ipywidgets.VBox([canvas, buttons, self.control])
+        wraps = {"flex_flow": "row wrap", "grid_gap": "0 24px"}
+        return [ipywidgets.HBox([left, self.words], layout=wraps)]
 
     def _begin(self, x: float, y: float) -> None:
         self.control.value = OWN
         self._is_drawing = True
         self._strokes.append([(x, y)])
+        if len(self._strokes) == 1:
+            self._paint()  # without the invitation
 
     def _move(self, x: float, y: float) -> None:
         if self._is_drawing:
@@ -142,19 +176,12 @@ class DrawAKanji(Widget):
         self.control.value = OWN  # which clears all strokes
         self._strokes = strokes
         self._paint()
-        self._show(strokes)
+        self._show(self.answer(strokes) if strokes else Answer(INVITATION))
 
     def _update(self, value: int) -> None:
         self._strokes = []
         self._paint()
-        self._show([] if value == OWN else self._example(value))
-
-    def _show(self, drawing: Sequence | np.ndarray) -> None:
-        if len(drawing):
-            self._display(self.answer(drawing))
-        else:
-            self.words.value = Answer("Draw a character.").words
-            self.picture.value = ""
+        self._show(Answer(INVITATION) if value == OWN else self._answer_to(value))
 
     def _paint(self) -> None:
         """Paint the whole canvas, also for a browser that was opened later."""
@@ -170,6 +197,10 @@ class DrawAKanji(Widget):
             if label != OWN:
                 large = np.kron(self._example(label), np.ones((ZOOM, ZOOM), np.uint8))
                 canvas.put_image_data(np.repeat(large[..., None], 3, axis=-1))
+            elif not self._strokes:
+                canvas.fill_style, canvas.font = "silver", "20px sans-serif"
+                canvas.text_align = "center"
+                canvas.fill_text("Draw here", SIDE * ZOOM / 2, SIDE * ZOOM / 2)
             for stroke in self._strokes:
                 canvas.stroke_lines(stroke if len(stroke) > 1 else stroke * 2)
 
@@ -189,24 +220,6 @@ def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
     )
     pixels = pixels[..., : channels[0]] if channels else pixels[..., 0]
     return np.asarray(network(pixels[None].astype(np.float32), training=False))[0]
-
-
-def _draw(picture: np.ndarray, best: dict[str, tuple]) -> Figure:
-    """The input and each network's classes, in English: every font can write it."""
-    sheet = Figure(figsize=(WIDTH, 2.2), layout="constrained")
-    first, *others = sheet.subplots(1, 1 + len(best))
-    first.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    first.set(xticks=[], yticks=[])
-    first.set_title("input of the networks", fontsize=9)
-    for number, (axes, name) in enumerate(zip(others, best, strict=True)):
-        meanings, values = best[name]
-        colour = COLOURS[number % len(COLOURS)]
-        axes.barh(range(len(values)), 100 * values, color=colour)
-        axes.set_yticks(range(len(values)), meanings, fontsize=8)
-        axes.invert_yaxis()
-        axes.set(xlabel="probability (%)", xlim=(0, 100))
-        axes.set_title(escape_mathtext(name), fontsize=9)
-    return sheet
 
 
 def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:

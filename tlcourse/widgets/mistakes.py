@@ -3,6 +3,8 @@
 from functools import partial
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from .. import validation
@@ -16,6 +18,7 @@ from .base import Answer, Widget
 
 SHOWN = 4  # pictures of a cell
 NEIGHBOURS = 3  # of each picture
+MOST_NAMED = 8  # classes of a matrix with names
 MOST_LISTED = 200  # kinds of mistakes
 
 
@@ -66,8 +69,6 @@ class MistakeBrowser(Widget):
         The training pictures, of which the nearest are shown, and their features.
     """
 
-    control_class = "Dropdown"
-
     def __init__(
         self,
         split: Split,
@@ -87,6 +88,7 @@ class MistakeBrowser(Widget):
         columns = np.transpose(train_features)
         check_lengths(columns=self._features.T, columns_in_training=columns)
         matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
+        self._matrix = matrix
         cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()
         cells += [(*2 * (name,), n) for name, n in zip(self._names, right, strict=True)]
         texts = [f"{count} × {true} predicted as {as_}" for true, as_, count in cells]
@@ -104,8 +106,8 @@ class MistakeBrowser(Widget):
 
     def _answer_to(self, value: tuple[str, str]) -> Answer:
         true, predicted = map(self._names.index, value)
-        cell = (self._split.labels == true) & (self._predicted == predicted)
-        rows = np.flatnonzero(cell)
+        in_cell = (self._split.labels == true) & (self._predicted == predicted)
+        rows = np.flatnonzero(in_cell)
         rows = rows[np.argsort(-self._probabilities[rows, predicted], kind="stable")]
         title = f"{value[0]} predicted as {value[1]}: {len(rows) or 'none'}"
         if len(rows) > SHOWN:
@@ -116,7 +118,9 @@ class MistakeBrowser(Widget):
             shares = ", ".join(self._best_two(row))
             names = ", ".join(name for _, name, _ in neighbours)
             lines.append(f"picture {row}: {shares}; nearest training pictures: {names}")
-        return Answer("\n".join(lines), partial(self._draw, title, near))
+        return Answer(
+            "\n".join(lines), partial(self._draw, title, (true, predicted), near)
+        )
 
     def _best_two(self, row: int) -> list[str]:
         """The two most probable classes of a picture, with their probabilities."""
@@ -124,14 +128,32 @@ class MistakeBrowser(Widget):
         best = np.argsort(-values, kind="stable")[:2]
         return [f"{printable(self._names[k])} {values[k]:.0%}" for k in best]
 
-    def _draw(self, title: str, near: dict[int, list[tuple]]) -> Figure:
-        """A row for each picture: itself, then its neighbours."""
-        if not near:
-            return Figure(figsize=(4, 0.6))
-        images, titles = [], []
+    def _draw(
+        self, title: str, cell: tuple[int, int], near: dict[int, list[tuple]]
+    ) -> Figure:
+        """The matrix with the cell; a row for each picture and its neighbours."""
+        images: list = []
+        titles: list[str] = []
         for row, neighbours in near.items():
             nearest, texts = self._neighbours.shown(neighbours)
-            images += [self._split.images[row], *nearest]
-            titles += ["\n".join(self._best_two(row)), *texts]
-        columns = len(images) // len(near)
-        return pictures(images, titles, columns, escape_mathtext(title, 100))
+            images += [None, self._split.images[row], *nearest]
+            titles += ["", "\n".join(self._best_two(row)), *texts]
+        columns = len(images) // len(near) if near else 2
+        images, titles = images or [None, None], titles or ["", "no pictures"]
+        sheet = pictures(images, titles, columns, escape_mathtext(title, 100))
+        self._draw_matrix(sheet.axes[0], *cell)
+        return sheet
+
+    def _draw_matrix(self, axes: Axes, true: int, predicted: int) -> None:
+        """The confusion matrix as a heat map, and a frame around one of its cells."""
+        counts = self._matrix.counts
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.axis("on")
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[], xlabel="predicted", ylabel="true class")
+        if len(counts) <= MOST_NAMED:
+            names = [escape_mathtext(name, 12) for name in self._names]
+            axes.set_xticks(range(len(names)), names, fontsize=7, rotation=90)
+            axes.set_yticks(range(len(names)), names, fontsize=7)
+        corner = (predicted - 0.5, true - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="#D55E00", lw=3))

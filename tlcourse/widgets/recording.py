@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets.core import Split
-from ..errors import UserInputError, printable
+from ..errors import UserInputError
 from ..features import audio
 from ..features.log_mel import HOP
 from ..models.speech import PretrainedSpeechModel
@@ -20,7 +20,6 @@ from ..validation import shown
 from .base import Answer, OwnWidget
 from .mistakes import Neighbours
 
-EXAMPLES = 10  # recordings in the list
 RATE = audio.SAMPLE_RATE
 SECONDS, SHORTEST = 2, 0.1  # of a recording in the browser; of a word
 CLICK, RANGE, MARGIN = 6, 25, 5  # frames, decibels, frames: see `_without_silence`
@@ -124,11 +123,8 @@ class RecordAWord(OwnWidget):
                 f"examples is {shown(examples)}; expected a split of recordings, such "
                 'as tl.load_dataset("words").test.'
             )
-        self._examples = examples.recordings[:EXAMPLES]
-        names = map(printable, examples.label_names[:EXAMPLES])
-        texts = [f"recording {row}, {name}" for row, name in enumerate(names)]
-        options = [("my own", self.own), *zip(texts, range(len(texts)), strict=True)]
-        self.options = {"options": options, "value": 0, "description": "or"}
+        self._examples = examples.recordings
+        self._list_examples(examples, "my own")
 
     def _answer_to(self, value: int) -> Answer:
         return self.answer(self._examples[value])
@@ -171,12 +167,14 @@ class RecordAWord(OwnWidget):
         return spectrograms(both, ["this recording", f"nearest: {name}"])
 
     def _arrange(self, ipywidgets: Any) -> list:
-        button = ipywidgets.HTML(BUTTON)
-        self.received = ipywidgets.Textarea(layout={"display": "none"})
-        self.received.observe(self._received, "value")
-        parts = self._arrange_beside(ipywidgets, button, self.received)
+        parts = super()._arrange(ipywidgets)
         parts[0].add_class("record-a-word")
         return parts
+
+    def _buttons(self, ipywidgets: Any) -> list:
+        self.received = ipywidgets.Textarea(layout={"display": "none"})
+        self.received.observe(self._received, "value")
+        return [ipywidgets.HTML(BUTTON), self.received]
 
     def _received(self, change: dict) -> None:
         if text := change["new"]:

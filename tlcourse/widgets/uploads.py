@@ -20,13 +20,17 @@ from ..plots.grids import lay_over
 from ..server import UPLOAD
 from ..training.probe import LinearProbe
 from ..validation import shown
-from .base import Answer, OwnWidget
+from .base import Answer, OwnWidget, label_bars
 from .mistakes import Neighbours
 
-EXAMPLES = 10  # pictures in the list
 # Of a file: without `tlcourse.server` Jupyter's closes the connection on larger messages.
 MEGABYTES = int(os.environ.get(UPLOAD, 10))
-ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
+LIKELY = 5  # classes that are shown
+REGIONS = (
+    ("at the top left", "at the top", "at the top right"),
+    ("on the left", "in the middle", "on the right"),
+    ("at the bottom left", "at the bottom", "at the bottom right"),
+)
 
 
 class TryYourOwn(OwnWidget):
@@ -75,10 +79,7 @@ class TryYourOwn(OwnWidget):
                 "classifier and train_features of model.extract_features(images)."
             )
         self._examples = train if examples is None else examples
-        names = self._examples.label_names[:EXAMPLES]
-        texts = [printable(f"picture {row}, {name}") for row, name in enumerate(names)]
-        options = [("my own", self.own), *zip(texts, range(len(texts)), strict=True)]
-        self.options = {"options": options, "value": 0, "description": "or"}
+        self._list_examples(self._examples, "my own")
 
     def _answer_to(self, value: int) -> Answer:
         return self.answer(self._examples.images[value])
@@ -109,37 +110,47 @@ class TryYourOwn(OwnWidget):
         features = self._model.extract_features([pixels], cache=False)
         grid = self._model.activations([pixels], last, cache=False)[0]
         probabilities = self._classifier.predict_proba(features)[0]
-        best = np.argsort(-probabilities, kind="stable")[:5]
+        best = np.argsort(-probabilities, kind="stable")[:LIKELY]
         heat = np.maximum(grid.astype(np.float32) @ self._weights[:, best[0]], 0)
         heat = heat / heat.max() if heat.max() > 0 else heat
         names = [printable(self._classifier.class_names[k]) for k in best]
-        shares = [f"{probability:.0%}" for probability in probabilities[best]]
+        shares = probabilities[best]
+        likely = dict(zip(names, shares, strict=True))
         near = self._neighbours.of(features[0])
-        likely = ", ".join(map(" ".join, zip(names, shares, strict=True)))
         like = ", ".join(f"{name} (cosine {cosine:.2f})" for _, name, cosine in near)
-        text = f"{likely}.\nNearest training pictures: {like}.\n"
-        text += f"Evidence for {names[0]}: most in the {_region(heat)}."
-        title = "\n".join(map(" ".join, zip(shares, names, strict=True)))
-        return Answer(text, partial(self._draw, title, pixels, heat, near))
+        text = ", ".join(f"{name} {share:.0%}" for name, share in likely.items())
+        text += f".\nNearest training pictures: {like}.\n"
+        text += f"The strongest evidence for {names[0]} is {_region(heat)}."
+        return Answer(text, partial(self._draw, likely, pixels, heat, near))
 
     def _draw(
-        self, title: str, pixels: np.ndarray, heat: np.ndarray, near: list[tuple]
+        self,
+        likely: dict[str, float],
+        pixels: np.ndarray,
+        heat: np.ndarray,
+        near: list[tuple],
     ) -> Figure:
         neighbours, texts = self._neighbours.shown(near)
-        titles = [title, "heat map", *texts]
+        titles = [
+            "probabilities",
+            "the picture",
+            f"evidence for {[*likely][0]}",
+            *texts,
+        ]
         grey = pixels.mean(axis=-1).astype(np.uint8)
-        sheet = pictures([pixels, grey, *neighbours], titles, len(titles))
-        lay_over(sheet.axes[1], heat)
+        sheet = pictures([None, pixels, grey, *neighbours], titles, len(titles))
+        label_bars(sheet.axes[0], [*likely], [*likely.values()])
+        lay_over(sheet.axes[2], heat)
         return sheet
 
-    def _arrange(self, ipywidgets: Any) -> list:
+    def _buttons(self, ipywidgets: Any) -> list:
         self.upload = ipywidgets.FileUpload(
             accept=",".join(sorted(EXTENSIONS)),
             description=f"A picture, up to {MEGABYTES} MB",
             layout={"width": "auto"},
         )
         self.upload.observe(self._uploaded, "value")
-        return self._arrange_beside(ipywidgets, self.upload)
+        return [self.upload]
 
     def _uploaded(self, change: dict) -> None:
         name, content = take_file(self.upload)
@@ -173,7 +184,6 @@ def take_file(upload: Any) -> tuple[str | None, bytes]:
 
 
 def _region(heat: np.ndarray) -> str:
-    """Where the map is highest, in words, such as "top left"."""
+    """Where the map is highest, in words, such as "at the top left"."""
     row, column = np.unravel_index(heat.argmax(), heat.shape)
-    down, across = ROWS[3 * row // len(heat)], COLUMNS[3 * column // heat.shape[1]]
-    return f"{down} {across}"
+    return REGIONS[3 * row // len(heat)][3 * column // heat.shape[1]]
