@@ -270,7 +270,7 @@ def test_a_file_that_is_no_progress_is_refused_and_ours_stays(
     before, other = own_progress.read_bytes(), tmp_path / "other.json"
     if content is not None:
         other.write_bytes(content)
-    with pytest.raises(UserInputError, match="holds no progress of this course"):
+    with pytest.raises(UserInputError, match="is not a progress file of this course"):
         check.restore(other)
     assert own_progress.read_bytes() == before
 
@@ -280,7 +280,7 @@ def test_a_damaged_progress_file_stops_no_check_and_is_kept(
     check, own_progress, sum_exercise, content
 ):
     own_progress.write_bytes(content)
-    with pytest.warns(UserWarning, match="now called progress.json.damaged, and a new"):
+    with pytest.warns(UserWarning, match="renamed to progress.json.damaged, and a new"):
         assert check("99.1", 4).state == "right"
     assert Progress.read().right == {"99.1"}
     assert own_progress.with_name("progress.json.damaged").read_bytes() == content
@@ -304,5 +304,5 @@ def test_where_progress_cannot_be_kept_the_check_says_so(
 ):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("TLCOURSE_PROGRESS", path.format(tmp_path))
-    with pytest.warns(UserWarning, match="not kept|could not be kept"):
+    with pytest.warns(UserWarning, match="not saved|could not be saved"):
         assert check("99.1", 4).state == "right"

@@ -339,10 +339,10 @@ def test_what_the_browser_sends_is_answered_and_not_kept(recorder, spoken, own_c
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("!Permission denied", "not recorded anything: Permission denied. Allow"),
-        ("!<img onerror=alert(1)>", "anything: &lt;img onerror"),
-        ("abcde", "not recorded anything"),
-        ("YWJj", "not recorded anything"),
+        ("!Permission denied", "recorded nothing: Permission denied. Allow"),
+        ("!<img onerror=alert(1)>", "nothing: &lt;img onerror"),
+        ("abcde", "recorded nothing"),
+        ("YWJj", "recorded nothing"),
         (sent(np.full(80, 0.1) * np.arange(80)), "lasts 0.005 seconds"),
         (sent(np.zeros(16_000)), "is silent"),
         (sent(np.zeros(1)), "is silent"),
@@ -371,7 +371,7 @@ def test_a_recording_and_its_picture_are_no_part_of_the_widgets_state(recorder, 
 
 def test_my_own_chosen_by_hand_says_that_there_is_nothing_yet(recorder):
     recorder.control.value = recorder.own
-    assert "Nothing of your own is here yet" in recorder.words.value
+    assert "There is nothing of your own yet" in recorder.words.value
 
 
 def test_a_model_for_pictures_and_foreign_features_are_refused(spoken, bundled_model):

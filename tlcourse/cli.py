@@ -44,7 +44,9 @@ class Commands(Group):
             _say(f"tlcourse: {error}", sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            goes_on = "Nothing is left half done; the same command goes on from here."
+            goes_on = (
+                "No half-written file is left. Run the same command again to continue."
+            )
             _say(f"Stopped by Ctrl-C. {goes_on}", sys.stderr)
             raise typer.Exit(130) from None
 
@@ -84,7 +86,9 @@ def _options(
 
 @app.command(cls=Command)
 def demo(
-    picture: Path = Option("tlcourse-demo.png", help="File for the right and wrong."),
+    picture: Path = Option(
+        "tlcourse-demo.png", help="Where to save the figure of answers."
+    ),
 ) -> None:
     """See a network find broken solar cells."""
     from .demo import run_demo
@@ -103,20 +107,22 @@ def doctor() -> None:
     broken = [f.subject for f in findings if f.state == "broken"]
     missing = [f.subject for f in findings if f.state == "missing"]
     if broken:
-        _say(f"The course cannot run yet: mend {', '.join(broken)} as said above.")
+        _say(
+            f"The course cannot run yet. First fix: {', '.join(broken)}, as shown above."
+        )
         raise typer.Exit(1)
-    waiting = f"; some lessons wait for {', '.join(missing)}" if missing else ""
+    waiting = f"; some lessons also need {', '.join(missing)}" if missing else ""
     _say(f"The course can run{waiting}.")
 
 
 @app.command(cls=Command)
 def fetch(
-    names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
+    names: list[str] = Argument(None, help="Data sets or networks; default: all."),
     with_classifier: bool = Option(
         False,
         "--with-classifier",
         metavar="",
-        help="Networks: their ImageNet classifier too.",
+        help="Networks with their ImageNet classifier.",
     ),
 ) -> None:
     """Download what lessons need, once."""
@@ -137,21 +143,21 @@ def fetch(
             failed.append(name)
             _say(f"{name}: could not be fetched. {error}")
     if failed:
-        goes_on = "The same command goes on where this stopped."
-        _say(f"Not here yet: {', '.join(failed)}. {goes_on}")
+        goes_on = "Run the same command again to continue."
+        _say(f"Still missing: {', '.join(failed)}. {goes_on}")
         raise typer.Exit(1)
 
 
 @app.command(cls=Command)
 def train(
-    folder: Path = Argument(help="Holds a folder of pictures for each class."),
+    folder: Path = Argument(help="Contains a folder of pictures per class."),
     out: Path = Option(help="Where to put the network; a new folder."),
     backbone: str = Option("efficientnet_lite0", help="The pretrained network."),
     from_block: str = Option("3", "--from", help="First block, or how many, to tune."),
-    epochs: int = Option(10, help="Of fine-tuning; 0: a linear probe is all."),
+    epochs: int = Option(10, help="Of fine-tuning; 0: a linear probe only."),
     seed: int = Option(0, help="The same seed gives the same network."),
     licence: str = Option(None, help="Of the pictures, for the model card."),
-    scheduler: str = Option(None, help="Address of Dask's, whose workers help."),
+    scheduler: str = Option(None, help="Address of a Dask scheduler to use."),
     resize: str = Option(None, help="squash (as a whole), crop (the centre) or pad."),
 ) -> None:
     """Train a network on a folder of pictures."""
@@ -171,7 +177,7 @@ def predict(
         "--format",
         help="text, csv (' before =A1, say) or json; text on a terminal, else csv.",
     ),
-    top: int = Option(1, help="So many classes of each picture."),
+    top: int = Option(1, help="How many classes to show per picture."),
     variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
 ) -> None:
     """Say what is in pictures, by an exported network."""
@@ -184,7 +190,7 @@ def predict(
     _, failed = predict_files(exported, pictures, sys.stdout, form, top)
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
-        where = "error column" if form == "csv" else "line of the picture"
+        where = "error column" if form == "csv" else "picture's line"
         reason = f"could not be read; the reason is in the {where}."
         _say(f"{which} {reason}", sys.stderr)
         raise typer.Exit(1)
@@ -192,7 +198,7 @@ def predict(
 
 cache_commands = typer.Typer(
     cls=Group,
-    help="Show or empty what is kept of pictures seen before.",
+    help="Show or empty the cache of features.",
     no_args_is_help=True,
 )
 app.add_typer(cache_commands, name="cache")
@@ -200,7 +206,7 @@ app.add_typer(cache_commands, name="cache")
 
 @cache_commands.command("show", cls=Command)
 def show_cache() -> None:
-    """Say what is kept, what was used last first."""
+    """List what is cached, most recently used first."""
     from .features.cache import contents, limit
 
     sizes: Counter[Path] = Counter()
@@ -217,7 +223,7 @@ def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear
 
-    _say_of_cache(f"{clear() / 1e6:,.1f} MB set free")
+    _say_of_cache(f"{clear() / 1e6:,.1f} MB freed")
 
 
 def _say_of_cache(line: str) -> None:

@@ -141,7 +141,7 @@ def test_a_file_that_is_too_large_gets_a_sentence_and_the_widget_goes_on(
 ):
     cell = notebook.cell(WIDGET)
     give(cell, noise(tmp_path / "huge.bmp", 6000))
-    says(cell, "huge.bmp has 108.0 MB; expected up to 100.")
+    says(cell, "huge.bmp has 108.0 MB; expected at most 100.")
     keep_picture(notebook.page, "too_large")
     give(cell, noise(tmp_path / "small.png", 200))
     says(cell, "Evidence for")

@@ -104,7 +104,7 @@ class Check:
             try:
                 Progress.read().record(exercise.number, state == RIGHT, hints).write()
             except UserInputError as error:  # TLCOURSE_PROGRESS is no path
-                warnings.warn(f"Your progress is not kept. {error}", stacklevel=2)
+                warnings.warn(f"Your progress was not saved. {error}", stacklevel=2)
         name, hint = exercise.number, partial(self.hint, exercise.number)
         return Verdict(name, state, printable(reason), exercise.title, hint)
 

@@ -164,7 +164,9 @@ class OwnWidget(Widget):
         """What takes a learner's own; it stands before the list of examples."""
 
     def _update(self, value: Any) -> None:
-        nothing_yet = Answer("Nothing of your own is here yet.")
+        nothing_yet = Answer(
+            "There is nothing of your own yet: use the button, or choose an example."
+        )
         self._try(lambda: nothing_yet if value == self.own else self._answer_to(value))
 
     def _show_own(self, answer: Callable[[], Answer]) -> None:
@@ -177,7 +179,7 @@ class OwnWidget(Widget):
             self._show(answer())
         except (TLCourseError, MemoryError) as error:
             self._show(
-                Answer(str(error) or "This machine has too little memory for it.")
+                Answer(str(error) or "This machine does not have enough memory for it.")
             )
 
     def _show_picture(self, png: bytes, alt: str) -> None:

@@ -237,7 +237,7 @@ def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
         return drawing
     strokes = [_points(stroke) for stroke in drawing]
     if not strokes:
-        raise UserInputError("drawing is empty; expected a stroke at least.")
+        raise UserInputError("drawing is empty; expected at least one stroke.")
     points = np.concatenate(strokes)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
     scale = (BOX - PEN) / extent.max() if extent.max() else 1.0

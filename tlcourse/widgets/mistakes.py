@@ -150,10 +150,10 @@ class MistakeBrowser(Widget):
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.axis("on")
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[], xlabel="predicted", ylabel="true class")
+        axes.set(xticks=[], yticks=[], ylabel="true class")
+        axes.set_xlabel("predicted, in this order", fontsize=8)
         if len(counts) <= MOST_NAMED:
             names = [escape_mathtext(name, 12) for name in self._names]
-            axes.set_xticks(range(len(names)), names, fontsize=7, rotation=90)
             axes.set_yticks(range(len(names)), names, fontsize=7)
         corner = (predicted - 0.5, true - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="#D55E00", lw=3))

@@ -55,7 +55,7 @@ SCRIPT = f"""
     button.textContent = name;
   }}
   const field = button.closest('.record-a-word').querySelector('textarea');
-  field.value = text || '!it heard nothing';
+  field.value = text || '!nothing was heard';
   for (const kind of ['input', 'change'])
     field.dispatchEvent(new Event(kind, {{bubbles: true}}));
 }})(this)"""
@@ -188,7 +188,7 @@ class RecordAWord(OwnWidget):
             samples = np.frombuffer(base64.b64decode(text, validate=True), "<i2")
         except ValueError as error:
             raise UserInputError(
-                f"The browser has not recorded anything: {error}. Allow this page to use "
+                f"The browser recorded nothing: {error}. Allow this page to use "
                 "the microphone, or pass a file's path to the widget's answer()."
             ) from None
         return self.answer(samples, RATE)

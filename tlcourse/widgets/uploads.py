@@ -160,7 +160,7 @@ class TryYourOwn(OwnWidget):
     def _answer_to_file(self, name: str, content: bytes) -> Answer:
         if len(content) > MEGABYTES * 1e6:
             raise UserInputError(
-                f"{name} has {len(content) / 1e6:.1f} MB; expected up to {MEGABYTES}. "
+                f"{name} has {len(content) / 1e6:.1f} MB; expected at most {MEGABYTES}. "
                 "Or pass its path to the widget's answer()."
             )
         return self.answer(content, name)
