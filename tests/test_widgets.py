@@ -30,10 +30,8 @@ from tlcourse.widgets.uploads import take_file
 class Counter(Widget):
     """A widget of three positions."""
 
-    control_class = "IntSlider"
-
     def __init__(self):
-        self.options = {"value": 1, "min": 0, "max": 2}
+        self.options = {"value": 1, "options": [0, 1, 2]}
 
     def _answer_to(self, value):
         return Answer(f"at {value}")
@@ -396,32 +394,29 @@ def numerals():
     return kanji.with_classes(kanji.class_names[:3])
 
 
-class Nearest:
-    """Predicts the class whose mean training picture is most similar."""
+def nearest_mean(dataset, shape):
+    """A Keras network that predicts the class whose mean training picture is nearest."""
+    import keras
 
-    def __init__(self, dataset):
-        pictures, labels = dataset.train.images.astype(float), dataset.train.labels
-        means = [pictures[labels == label].mean(axis=0) for label in np.unique(labels)]
-        self.means = np.stack(means)
-
-    def predict_proba(self, images):
-        distance = np.abs(self.means - images[0].astype(float)).mean(axis=(1, 2))
-        shares = np.exp(-distance)
-        return (shares / shares.sum())[None]
+    pictures, labels = dataset.train.images.astype(float), dataset.train.labels
+    means = [pictures[labels == label].mean(axis=0) for label in np.unique(labels)]
+    means = np.stack(means).reshape(len(means), -1) / 1e3
+    last = keras.layers.Dense(len(means), activation="softmax")
+    layers = [keras.layers.Rescaling(1 / 1e3), keras.layers.Flatten(), last]
+    network = keras.Sequential([keras.Input(shape), *layers])
+    last.set_weights([100 * means.T, -50 * (means**2).sum(axis=1)])
+    return network
 
 
 @pytest.fixture(scope="module")
 def networks(numerals):
-    """An object with predict_proba, and a Keras network that was not trained."""
+    """One that knows the characters, and one that was not trained."""
     import keras
 
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
-    small, grey = (
-        keras.Sequential([keras.Input(shape), keras.layers.Rescaling(1 / 255), *layers])
-        for shape in ((14, 14, 1), (14, 14))
-    )
-    return {"nearest": Nearest(numerals), "keras": small, "grey": grey}
+    untrained = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    return {"nearest": nearest_mean(numerals, (28, 28)), "untrained": untrained}
 
 
 @pytest.fixture
@@ -455,7 +450,7 @@ def test_each_network_predicts_characters_in_words_and_in_a_figure(
 ):
     answer = DrawAKanji(networks, numerals).answer(ONE)
     names = [line.split(":")[0] for line in answer.text.splitlines()]
-    assert names == ["nearest", "keras", "grey"]
+    assert names == ["nearest", "untrained"]
     assert answer.text.startswith("nearest: 一 (one) ")
     answer.figure._repr_png_()
     assert not recwarn.list  # the figure is in letters that every font has
@@ -482,7 +477,7 @@ def test_guesses_are_bars_beside_the_canvas_with_character_and_meaning(canvas):
     assert row.children[1] is canvas.words and row.layout.flex_flow == "row wrap"
     assert canvas.canvas in row.children[0].children
     tables = canvas.words.value.split("<table>")[1:]
-    assert [table.count("<progress ") for table in tables] == [3, 3, 3]
+    assert [table.count("<progress ") for table in tables] == [3, 3]
     assert "<b>nearest</b>" in tables[0] and "<td>一 one</td>" in tables[0]
 
 
@@ -526,6 +521,18 @@ def rows(count):
     return np.ones((count, 2))
 
 
+def dense(shape, classes):
+    import keras
+
+    layers = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    return keras.Sequential(layers)
+
+
+def drawing(networks):
+    kanji = tl.load_dataset("kanji")
+    return DrawAKanji(networks, kanji.with_classes(kanji.class_names[:3]))
+
+
 def browser(pictures, probabilities, train=TRAIN[0]):
     return MistakeBrowser(pictures, probabilities, rows(1), train, TRAIN[1])
 
@@ -537,6 +544,10 @@ def browser(pictures, probabilities, train=TRAIN[0]):
         (lambda: browser(split([0]), np.ones((1, 3))), "columns 3"),
         (lambda: browser(split([0]), rows(1), None), "train is None"),
         (lambda: browser(split([0]), rows(1)).answer("fox", "dog"), "cat, dog"),
+        (lambda: drawing({}), "networks is empty"),
+        (lambda: drawing({"cat": object()}), "'cat' takes nothing"),
+        (lambda: drawing({"large": dense((9, 9), 3)}), r"\[9, 9\] and returns \[3\]"),
+        (lambda: drawing({"many": dense((28, 28), 4)}), "the 3 classes of kanji"),
         (lambda: as_picture([]), "drawing is empty"),
         (lambda: as_picture([[(0, float("nan"))]]), "list of points"),
         (lambda: as_picture(np.zeros((30, 30), np.uint8)), r"uint8 \(28, 28\)"),

@@ -20,6 +20,8 @@ from ..plots.figure import Figure, sentence
 from ..server import VIEW
 
 EXAMPLES = 5  # of each class, in a list
+NOTHING_YET = "There is nothing of your own yet: use the button, or choose an example."
+NO_MEMORY = "This machine does not have enough memory for it."
 # Words that a picture shows, too: for screen readers, which read them when they change.
 HEARD_ALONE = "position: absolute; width: 1px; height: 1px; overflow: hidden"
 
@@ -67,18 +69,17 @@ class Answer:
 
 
 class Widget(ABC):
-    """A control of ipywidgets with the answer to its value, and a static answer.
+    """A list of ipywidgets with the answer to what is chosen, and a static answer.
 
     `ipywidgets.interactive_output` would write into an Output widget, for which an
     executed notebook can wait for ever.
     """
 
-    control_class = "Dropdown"
-    options: dict[str, Any]  # of the control; "value" is the first position
+    options: dict[str, Any]  # of the list; "value" is the first position
 
     @abstractmethod
     def _answer_to(self, value: Any) -> Answer:
-        """The answer to a value of the control."""
+        """The answer to a value of the list."""
 
     @property
     def default(self) -> Answer:
@@ -87,12 +88,11 @@ class Widget(ABC):
 
     @cached_property
     def box(self) -> Any:
-        """Control and answer, an `ipywidgets.Widget`, made when it is first used."""
+        """List and answer, an `ipywidgets.Widget`, made when it is first used."""
         import ipywidgets
 
-        self.control = getattr(ipywidgets, self.control_class)(
-            style={"description_width": "initial"}, **self.options
-        )
+        style = {"description_width": "initial"}
+        self.control = ipywidgets.Dropdown(style=style, **self.options)
         self.words, self.picture = ipywidgets.HTML(), ipywidgets.HTML()
         self.control.observe(lambda change: self._update(change["new"]), "value")
         parts = self._arrange(ipywidgets)
@@ -104,7 +104,6 @@ class Widget(ABC):
         return [self.control, self.words, self.picture]
 
     def _update(self, value: Any) -> None:
-        """Show the answer to a value of the control."""
         self._show(self._answer_to(value))
 
     def _show(self, answer: Answer) -> None:
@@ -139,10 +138,10 @@ class OwnWidget(Widget):
 
     own = -1  # in the list of examples; None would leave the list empty
 
-    def _list_examples(self, split: Split, first: str) -> None:
+    def _list_examples(self, split: Split) -> None:
         """Offer some rows of a split of each class, after what is a learner's own."""
         seen: Counter = Counter()
-        options = [(first, self.own)]
+        options = [("my own", self.own)]
         for row, name in enumerate(map(printable, split.label_names)):
             seen[name] += 1
             if seen[name] <= EXAMPLES:
@@ -164,23 +163,22 @@ class OwnWidget(Widget):
         """What takes a learner's own; it stands before the list of examples."""
 
     def _update(self, value: Any) -> None:
-        nothing_yet = Answer(
-            "There is nothing of your own yet: use the button, or choose an example."
-        )
-        self._try(lambda: nothing_yet if value == self.own else self._answer_to(value))
+        if value == self.own:
+            self._show(Answer(NOTHING_YET))
+        else:
+            self._try(self._answer_to, value)
 
-    def _show_own(self, answer: Callable[[], Answer]) -> None:
+    def _show_own(self, answer: Callable, *arguments: Any) -> None:
+        """Show the answer to a learner's own, and "my own" in the list."""
         self.control.value = self.own
-        self._try(answer)
+        self._try(answer, *arguments)
 
-    def _try(self, answer: Callable[[], Answer]) -> None:
+    def _try(self, answer: Callable, *arguments: Any) -> None:
         """Show an answer, or in a sentence why there is none."""
         try:
-            self._show(answer())
+            self._show(answer(*arguments))
         except (TLCourseError, MemoryError) as error:
-            self._show(
-                Answer(str(error) or "This machine does not have enough memory for it.")
-            )
+            self._show(Answer(str(error) or NO_MEMORY))
 
     def _show_picture(self, png: bytes, alt: str) -> None:
         self._png = png

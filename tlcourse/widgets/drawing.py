@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
-from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
 from ..plots.figure import WIDTH, Figure
+from ..training.evaluation import keras_outputs
 from ..validation import as_array
 from .base import Answer, Widget, bars, has_canvas, image, label_bars
 
@@ -40,9 +40,8 @@ class DrawAKanji(Widget):
 
     Parameters
     ----------
-    networks : mapping of str to object
-        Name -> an object with `predict_proba(images)`, or a `keras.Model` from pixels
-        in [0, 255] to probabilities.
+    networks : mapping of str to keras.Model
+        Name -> a `keras.Model` from pixels (28, 28) in [0, 255] to probabilities.
     dataset : Dataset
         What they were trained on: `tl.load_dataset("kanji")`, or some of its classes.
     """
@@ -51,21 +50,28 @@ class DrawAKanji(Widget):
         if not networks:
             raise UserInputError("networks is empty; expected {name: network}.")
         self._networks, self._dataset = networks, dataset
-        self._meanings, self._names = kanji_meanings(), dataset.class_names
+        self._names = dataset.class_names
+        self._meanings = [kanji_meanings().get(name, "") for name in self._names]
         self._strokes: list[list[tuple[float, float]]] = []
         self._is_drawing = False
         self.canvas: Any = None  # of ipycanvas, if there is one
         for name, network in networks.items():
-            classes = len(_probabilities(name, network, self._example(0)))
-            if classes != len(self._names):
-                raise UserInputError(
-                    f"{name!r} has {classes} classes and {dataset.name} has "
-                    f"{len(self._names)}; expected those that it was trained on."
-                )
-        texts = (f"{name} {self._meanings.get(name, '')}" for name in self._names)
-        options = [(printable(text), label) for label, text in enumerate(texts)]
-        options = [("my drawing", OWN), *options]
+            self._check(name, network)
+        texts = map(" ".join, zip(self._names, self._meanings, strict=True))
+        options = [("my drawing", OWN)]
+        options += [(printable(text), label) for label, text in enumerate(texts)]
         self.options = {"options": options, "value": OWN, "description": "or"}
+
+    def _check(self, name: str, network: Any) -> None:
+        """Refuse what is no network from these pictures to these classes."""
+        _, *size = getattr(network, "input_shape", (None,))
+        _, *classes = getattr(network, "output_shape", (None,))
+        if size not in ([SIDE, SIDE], [SIDE, SIDE, 1]) or classes != [len(self._names)]:
+            raise UserInputError(
+                f"{name!r} takes {size or 'nothing'} and returns {classes or 'nothing'}; "
+                f"expected a Keras network from pictures ({SIDE}, {SIDE}) to the "
+                f"{len(self._names)} classes of {self._dataset.name}."
+            )
 
     @property
     def default(self) -> Answer:
@@ -90,19 +96,17 @@ class DrawAKanji(Widget):
         """
         picture, likely, lines = as_picture(drawing), {}, []
         for name, network in self._networks.items():
-            values = _probabilities(name, network, picture)
+            pixels = picture.reshape(-1, *network.input_shape[1:])
+            values = keras_outputs(network, pixels.astype(np.float32))[0]
             best = np.argsort(-values, kind="stable")[:TOP].tolist()
             likely[name] = dict(zip(best, values[best].tolist(), strict=True))
             texts = (
-                f"{self._names[label]} ({self._meaning(label)}) {values[label]:.0%}"
+                f"{self._names[label]} ({self._meanings[label]}) {values[label]:.0%}"
                 for label in best
             )
             lines.append(f"{name}: {', '.join(texts)}")
         draw = partial(self._draw, picture, likely)
         return Answer("\n".join(lines), draw, self._as_html(picture, likely))
-
-    def _meaning(self, label: int) -> str:
-        return self._meanings.get(self._names[label], "")
 
     def _as_html(self, picture: np.ndarray, likely: dict[str, dict]) -> str:
         """The input and each network's classes, with the characters: browsers can."""
@@ -110,7 +114,7 @@ class DrawAKanji(Widget):
         Image.fromarray(picture).resize((3 * SIDE, 3 * SIDE), 0).save(content, "png")
         parts = [f"<div>Input of the networks<br>{image(content.getvalue(), '')}</div>"]
         for name, classes in likely.items():
-            names = [f"{self._names[k]} {self._meaning(k)}" for k in classes]
+            names = [f"{self._names[k]} {self._meanings[k]}" for k in classes]
             parts.append(bars(name, names, [*classes.values()]))
         return f'<div role="status" style="{SIDE_BY_SIDE}">{"".join(parts)}</div>'
 
@@ -123,7 +127,8 @@ class DrawAKanji(Widget):
         first.set_title("input of the networks", fontsize=9)
         for axes, (name, classes) in zip(others, likely.items(), strict=True):
             axes.set_title(escape_mathtext(name), fontsize=9)
-            label_bars(axes, [*map(self._meaning, classes)], [*classes.values()])
+            names = [self._meanings[label] for label in classes]
+            label_bars(axes, names, [*classes.values()])
         return sheet
 
     def _arrange(self, ipywidgets: Any) -> list:
@@ -205,23 +210,6 @@ class DrawAKanji(Widget):
                 canvas.stroke_lines(stroke if len(stroke) > 1 else stroke * 2)
 
 
-def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
-    """Probabilities (classes,) of a picture, uint8 (28, 28)."""
-    if hasattr(network, "predict_proba"):
-        return np.asarray(network.predict_proba(picture[None]))[0]
-    if not hasattr(network, "input_shape"):
-        raise UserInputError(
-            f"{name!r} is a {type(network).__name__}; expected an object with "
-            "predict_proba(images), or a Keras network of pictures."
-        )
-    _, height, width, *channels = network.input_shape
-    pixels = resize(
-        np.repeat(picture[..., None], 3, axis=-1), (height or SIDE, width or SIDE)
-    )
-    pixels = pixels[..., : channels[0]] if channels else pixels[..., 0]
-    return np.asarray(network(pixels[None].astype(np.float32), training=False))[0]
-
-
 def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
     """Strokes, or a picture, as networks are given it: uint8 (28, 28).
 
@@ -245,11 +233,10 @@ def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
     fine = Image.new("L", (SIDE * FINE, SIDE * FINE))
     pen, radius = ImageDraw.Draw(fine), PEN * FINE / 2
     for stroke in strokes:
-        path = [tuple(point) for point in ((stroke - low) * scale + margin) * FINE]
-        if len(path) > 1:
-            pen.line(path, fill=255, width=round(2 * radius), joint="curve")
-        for x, y in (path[0], path[-1]):  # round ends
-            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+        path = ((stroke - low) * scale + margin) * FINE
+        pen.line([*map(tuple, path)], fill=255, width=round(2 * radius), joint="curve")
+        for point in (path[0], path[-1]):  # round ends
+            pen.ellipse([*(point - radius), *(point + radius)], fill=255)
     picture = np.asarray(fine.resize((SIDE, SIDE), Image.Resampling.BOX))
     for axis in (0, 1):
         weights = picture.sum(axis=1 - axis, dtype=float)

@@ -124,7 +124,7 @@ class RecordAWord(OwnWidget):
                 'as tl.load_dataset("words").test.'
             )
         self._examples = examples.recordings
-        self._list_examples(examples, "my own")
+        self._list_examples(examples)
 
     def _answer_to(self, value: int) -> Answer:
         return self.answer(self._examples[value])
@@ -179,7 +179,7 @@ class RecordAWord(OwnWidget):
     def _received(self, change: dict) -> None:
         if text := change["new"]:
             self.received.value = ""  # so that no notebook keeps it
-            self._show_own(lambda: self._answer_to_browser(text))
+            self._show_own(self._answer_to_browser, text)
 
     def _answer_to_browser(self, text: str) -> Answer:
         try:

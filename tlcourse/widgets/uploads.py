@@ -79,7 +79,7 @@ class TryYourOwn(OwnWidget):
                 "classifier and train_features of model.extract_features(images)."
             )
         self._examples = train if examples is None else examples
-        self._list_examples(self._examples, "my own")
+        self._list_examples(self._examples)
 
     def _answer_to(self, value: int) -> Answer:
         return self.answer(self._examples.images[value])
@@ -155,7 +155,7 @@ class TryYourOwn(OwnWidget):
     def _uploaded(self, change: dict) -> None:
         name, content = take_file(self.upload)
         if name is not None:
-            self._show_own(lambda: self._answer_to_file(name, content))
+            self._show_own(self._answer_to_file, name, content)
 
     def _answer_to_file(self, name: str, content: bytes) -> Answer:
         if len(content) > MEGABYTES * 1e6:
