@@ -46,16 +46,13 @@ class Verdict:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
         if not cards.are_shown():
             return {}
-        name = f"Exercise {self.number}" + f": {self.title}" * bool(self.title)
+        name = f"Exercise {self.number}: {self.title}".removesuffix(": ")
         card = cards.card(name, self.state, self.reason)
-        data = {"text/plain": repr(self), "text/html": card}
+        data: dict[str, Any] = {"text/plain": repr(self), "text/html": card}
         if self._hint and self.state != RIGHT:
             box = cards.with_hints(card, self.number, self._hint)
-            data[VIEW] = {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": box.model_id,
-            }
+            version = {"version_major": 2, "version_minor": 0}
+            data[VIEW] = {**version, "model_id": box.model_id}
         return data
 
 

@@ -77,18 +77,18 @@ class MistakeBrowser(Widget):
         train: Split,
         train_features: ArrayLike,
     ) -> None:
-        check_lengths(pictures=split, probabilities=probabilities)
         self._split, self._names = split, split.class_names
         self._probabilities = np.asarray(probabilities)
-        check_lengths(class_names=self._names, columns=self._probabilities.T)
-        self._predicted = self._probabilities.argmax(axis=1)
-        self._neighbours = Neighbours(train, train_features)
         self._features = validation.features(features)
-        check_lengths(pictures=split, features=self._features)
+        given = {"probabilities": probabilities, "features": self._features}
+        check_lengths(pictures=split, **given)
+        check_lengths(class_names=self._names, columns=self._probabilities.T)
+        self._neighbours = Neighbours(train, train_features)
         columns = np.transpose(train_features)
         check_lengths(columns=self._features.T, columns_in_training=columns)
+        self._predicted = self._probabilities.argmax(axis=1)
         matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
-        self._matrix = matrix
+        self._counts = matrix.counts
         cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()
         cells += [(*2 * (name,), n) for name, n in zip(self._names, right, strict=True)]
         texts = [f"{count} × {true} predicted as {as_}" for true, as_, count in cells]
@@ -106,6 +106,7 @@ class MistakeBrowser(Widget):
 
     def _answer_to(self, value: tuple[str, str]) -> Answer:
         true, predicted = map(self._names.index, value)
+        cell = (true, predicted)
         in_cell = (self._split.labels == true) & (self._predicted == predicted)
         rows = np.flatnonzero(in_cell)
         rows = rows[np.argsort(-self._probabilities[rows, predicted], kind="stable")]
@@ -118,9 +119,7 @@ class MistakeBrowser(Widget):
             shares = ", ".join(self._best_two(row))
             names = ", ".join(name for _, name, _ in neighbours)
             lines.append(f"picture {row}: {shares}; nearest training pictures: {names}")
-        return Answer(
-            "\n".join(lines), partial(self._draw, title, (true, predicted), near)
-        )
+        return Answer("\n".join(lines), partial(self._draw, title, cell, near))
 
     def _best_two(self, row: int) -> list[str]:
         """The two most probable classes of a picture, with their probabilities."""
@@ -138,21 +137,20 @@ class MistakeBrowser(Widget):
             nearest, texts = self._neighbours.shown(neighbours)
             images += [None, self._split.images[row], *nearest]
             titles += ["", "\n".join(self._best_two(row)), *texts]
-        columns = len(images) // len(near) if near else 2
-        images, titles = images or [None, None], titles or ["", "no pictures"]
-        sheet = pictures(images, titles, columns, escape_mathtext(title, 100))
+        columns = len(images) // max(len(near), 1)
+        title = escape_mathtext(title, 100)
+        sheet = pictures(images or [None], titles or [""], max(columns, 1), title)
         self._draw_matrix(sheet.axes[0], *cell)
         return sheet
 
     def _draw_matrix(self, axes: Axes, true: int, predicted: int) -> None:
         """The confusion matrix as a heat map, and a frame around one of its cells."""
-        counts = self._matrix.counts
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        of_class = self._counts.sum(axis=1, keepdims=True)
         axes.axis("on")
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.imshow(self._counts / np.maximum(of_class, 1), "Blues", vmin=0, vmax=1)
         axes.set(xticks=[], yticks=[], ylabel="true class")
         axes.set_xlabel("predicted, in this order", fontsize=8)
-        if len(counts) <= MOST_NAMED:
+        if len(self._names) <= MOST_NAMED:
             names = [escape_mathtext(name, 12) for name in self._names]
             axes.set_yticks(range(len(names)), names, fontsize=7)
         corner = (predicted - 0.5, true - 0.5)
