@@ -478,7 +478,7 @@ def test_guesses_are_bars_beside_the_canvas_with_character_and_meaning(canvas):
     assert canvas.canvas in row.children[0].children
     tables = canvas.words.value.split("<table>")[1:]
     assert [table.count("<progress ") for table in tables] == [3, 3]
-    assert "<b>nearest</b>" in tables[0] and "<td>一 one</td>" in tables[0]
+    assert "<b>nearest</b>" in tables[0] and ">一 one</td>" in tables[0]
 
 
 def test_mouse_and_fingers_draw_and_strokes_can_be_taken_back(canvas):
@@ -560,10 +560,12 @@ def test_what_cannot_be_answered_is_refused(make, word):
 
 def test_other_models_and_features_are_refused(arguments, own, small_bert):
     model, classifier, train, features = arguments
+    few_features = tl.train_classifier(features[:, :50], train.labels)
     for wrong, word in (
         ((small_bert, classifier, train, features), "a vision model"),
         ((model, object(), train, features), "linear probe"),
-        ((model, classifier, train, features[:, :50]), "1,280 features"),
+        ((model, classifier, train, features[:, :50]), "50 numbers; expected 1,280"),
+        ((model, few_features, train, features), "50 features; expected the 1,280"),
         ((model, classifier, object(), features), "expected a split"),
     ):
         with pytest.raises(UserInputError, match=word):

@@ -2,28 +2,23 @@
 
 import base64
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
-from ..datasets.core import Split
-from ..errors import TLCourseError, printable
-from ..features.decoding import open_image
+from ..errors import printable
 from ..foreign_text import escape_attribute, escape_html, escape_mathtext
 from ..plots.figure import Figure, sentence
 from ..server import VIEW
 
-EXAMPLES = 5  # of each class, in a list
-NOTHING_YET = "There is nothing of your own yet: use the button, or choose an example."
-NO_MEMORY = "This machine does not have enough memory for it."
 # Words that a picture shows, too: for screen readers, which read them when they change.
 HEARD_ALONE = "position: absolute; width: 1px; height: 1px; overflow: hidden"
+CELL = "padding: 0 6px; line-height: 1.4"  # of a table of bars
+NAME = f"{CELL}; text-align: left"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,76 +124,6 @@ class Widget(ABC):
         return data, metadata
 
 
-class OwnWidget(Widget):
-    """A widget that answers to what is a learner's own, or to examples in a list.
-
-    The answer's picture is painted on a canvas of ipycanvas: what is on it is no part
-    of the state, which notebooks on Colab save. Without ipycanvas there are words only.
-    """
-
-    own = -1  # in the list of examples; None would leave the list empty
-
-    def _list_examples(self, split: Split) -> None:
-        """Offer some rows of a split of each class, after what is a learner's own."""
-        seen: Counter = Counter()
-        options = [("my own", self.own)]
-        for row, name in enumerate(map(printable, split.label_names)):
-            seen[name] += 1
-            if seen[name] <= EXAMPLES:
-                options.append((f"{name} {seen[name]}", row))
-        self.options = {"options": options, "value": 0, "description": "or"}
-
-    def _arrange(self, ipywidgets: Any) -> list:
-        self.picture, self._png = None, b""
-        if has_canvas():
-            from ipycanvas import Canvas
-
-            self.picture = Canvas(layout={"max_width": "100%", "height": "auto"})
-            self.picture.on_client_ready(self._paint)
-        row = ipywidgets.HBox([*self._buttons(ipywidgets), self.control])
-        return [row, self.words, *([self.picture] if self.picture else [])]
-
-    @abstractmethod
-    def _buttons(self, ipywidgets: Any) -> list:
-        """What takes a learner's own; it stands before the list of examples."""
-
-    def _update(self, value: Any) -> None:
-        if value == self.own:
-            self._show(Answer(NOTHING_YET))
-        else:
-            self._try(self._answer_to, value)
-
-    def _show_own(self, answer: Callable, *arguments: Any) -> None:
-        """Show the answer to a learner's own, and "my own" in the list."""
-        self.control.value = self.own
-        self._try(answer, *arguments)
-
-    def _try(self, answer: Callable, *arguments: Any) -> None:
-        """Show an answer, or in a sentence why there is none."""
-        try:
-            self._show(answer(*arguments))
-        except (TLCourseError, MemoryError) as error:
-            self._show(Answer(str(error) or NO_MEMORY))
-
-    def _show_picture(self, png: bytes, alt: str) -> None:
-        self._png = png
-        self._paint()
-
-    def _paint(self) -> None:
-        """Paint the picture, also for a browser that was opened later."""
-        if self.picture is None:
-            return
-        from ipycanvas import hold_canvas
-
-        with hold_canvas():
-            self.picture.clear()
-            self.picture.layout.display = None if self._png else "none"
-            if self._png:
-                pixels = np.asarray(open_image(self._png).convert("RGB"))
-                self.picture.height, self.picture.width = pixels.shape[:2]
-                self.picture.put_image_data(pixels)
-
-
 def label_bars(axes: Axes, names: Sequence[str], shares: Sequence[float]) -> None:
     """Draw shares as bars from top to bottom, each with its name and its percentage."""
     axes.axis("off")
@@ -212,8 +137,9 @@ def label_bars(axes: Axes, names: Sequence[str], shares: Sequence[float]) -> Non
 def bars(title: str, names: Sequence[str], shares: Sequence[float]) -> str:
     """The same as HTML."""
     rows = "".join(
-        f"<tr><td>{escape_html(name)}</td><td>"
-        f'<progress value="{share:.3f}"></progress></td><td>{share:.0%}</td></tr>'
+        f'<tr><td style="{NAME}">{escape_html(name)}</td><td style="{CELL}">'
+        f'<progress value="{share:.3f}"></progress></td>'
+        f'<td style="{CELL}">{share:.0%}</td></tr>'
         for name, share in zip(names, shares, strict=True)
     )
     return f"<table><caption><b>{escape_html(title)}</b></caption>{rows}</table>"
@@ -224,14 +150,3 @@ def image(png: bytes, alt: str) -> str:
     data = base64.b64encode(png).decode()
     source = f'style="max-width: 100%" src="data:image/png;base64,{data}"'
     return f'<img alt="{escape_attribute(alt)}" {source}>'
-
-
-def has_canvas() -> bool:
-    """Whether ipycanvas is installed; Colab is told that it may show a canvas."""
-    if not find_spec("ipycanvas"):
-        return False
-    if find_spec("google") and find_spec("google.colab"):
-        from google.colab import output
-
-        output.enable_custom_widget_manager()
-    return True

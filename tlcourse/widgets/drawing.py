@@ -15,7 +15,8 @@ from ..foreign_text import escape_mathtext
 from ..plots.figure import WIDTH, Figure
 from ..training.evaluation import keras_outputs
 from ..validation import as_array
-from .base import Answer, Widget, bars, has_canvas, image, label_bars
+from .base import Answer, Widget, bars, image, label_bars
+from .own import has_canvas
 
 SIDE, BOX = 28, 20  # MNIST's picture, and the box that the strokes are scaled into
 PEN = 1.9  # pixels, as most pens of the data set
@@ -23,7 +24,7 @@ FINE = 8  # drawn so many times larger, so that edges become grey
 ZOOM = 10  # canvas pixels for a pixel of the picture
 TOP = 5  # classes that are shown
 OWN = -1  # in the list of characters; None would leave the list empty
-SIDE_BY_SIDE = "display: flex; flex-wrap: wrap; gap: 0 24px"
+SIDE_BY_SIDE = "display: flex; flex-wrap: wrap; gap: 8px 24px"
 INVITATION = (
     "Draw a character in the black square, or choose one from the list below it."
 )
@@ -111,7 +112,7 @@ class DrawAKanji(Widget):
     def _as_html(self, picture: np.ndarray, likely: dict[str, dict]) -> str:
         """The input and each network's classes, with the characters: browsers can."""
         content = io.BytesIO()
-        Image.fromarray(picture).resize((3 * SIDE, 3 * SIDE), 0).save(content, "png")
+        Image.fromarray(picture).resize((2 * SIDE, 2 * SIDE), 0).save(content, "png")
         parts = [f"<div>Input of the networks<br>{image(content.getvalue(), '')}</div>"]
         for name, classes in likely.items():
             names = [f"{self._names[k]} {self._meanings[k]}" for k in classes]
@@ -157,6 +158,7 @@ class DrawAKanji(Widget):
         self.control.layout.width = f"{SIDE * ZOOM}px"
         buttons = ipywidgets.HBox([self.undo, self.clear])
         left = ipywidgets.VBox([canvas, buttons, self.control])
+        self.words.layout.flex, self.words.layout.min_width = "1 1 0", "250px"
         wraps = {"flex_flow": "row wrap", "grid_gap": "0 24px"}
         return [ipywidgets.HBox([left, self.words], layout=wraps)]
 

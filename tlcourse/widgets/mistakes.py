@@ -9,49 +9,17 @@ from numpy.typing import ArrayLike
 
 from .. import validation
 from ..datasets.core import Split
-from ..errors import UserInputError, printable
+from ..errors import printable
 from ..foreign_text import escape_mathtext
 from ..plots import pictures
 from ..plots.figure import Figure, check_lengths
 from ..training.evaluation import ConfusionMatrix
 from .base import Answer, Widget
+from .own import Neighbours
 
 SHOWN = 4  # pictures of a cell
-NEIGHBOURS = 3  # of each picture
 MOST_NAMED = 8  # classes of a matrix with names
 MOST_LISTED = 200  # kinds of mistakes
-
-
-class Neighbours:
-    """The training pictures that are nearest to others, by cosine similarity."""
-
-    def __init__(self, train: Split, features: ArrayLike) -> None:
-        from sklearn.neighbors import NearestNeighbors
-
-        if not isinstance(train, Split):
-            raise UserInputError(
-                f"train is {validation.shown(train)}; expected a split of a data set, "
-                "such as solar.train."
-            )
-        rows = validation.features(features)
-        check_lengths(train=train, train_features=rows)
-        self.train, self.width = train, rows.shape[1]
-        self._index = NearestNeighbors(metric="cosine", algorithm="brute").fit(rows)
-
-    def of(self, features: np.ndarray) -> list[tuple[int, str, float]]:
-        """Row, class and cosine of the nearest to one row of features."""
-        count = min(NEIGHBOURS, len(self.train))
-        (distances,), (rows,) = self._index.kneighbors(features[None], count)
-        names = (printable(name) for name in self.train.label_names[rows])
-        return list(zip(rows.tolist(), names, 1 - distances, strict=True))
-
-    def shown(self, neighbours: list[tuple]) -> tuple[list, list[str]]:
-        """Their pictures and titles."""
-        pictures = [self.train.images[row] for row, _, _ in neighbours]
-        titles = [
-            f"near: {name}\ncosine {cosine:.2f}" for _, name, cosine in neighbours
-        ]
-        return pictures, titles
 
 
 class MistakeBrowser(Widget):

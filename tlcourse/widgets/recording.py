@@ -17,8 +17,8 @@ from ..models.speech import PretrainedSpeechModel
 from ..plots.figure import Figure
 from ..plots.sounds import spectrograms
 from ..validation import shown
-from .base import Answer, OwnWidget
-from .mistakes import Neighbours
+from .base import Answer
+from .own import OwnWidget, in_words
 
 RATE = audio.SAMPLE_RATE
 SECONDS, SHORTEST = 2, 0.1  # of a recording in the browser; of a word
@@ -111,23 +111,7 @@ class RecordAWord(OwnWidget):
                 f"model is {shown(model)}; expected "
                 'tl.load_pretrained_model("speech_embedding").'
             )
-        self._model, self._neighbours = model, Neighbours(train, train_features)
-        if self._neighbours.width != model.feature_dim:
-            raise UserInputError(
-                f"train_features has rows of {self._neighbours.width:,} numbers; "
-                f"expected {model.feature_dim}, of model.extract_features(recordings)."
-            )
-        examples = train if examples is None else examples
-        if not isinstance(examples, Split) or not len(examples):
-            raise UserInputError(
-                f"examples is {shown(examples)}; expected a split of recordings, such "
-                'as tl.load_dataset("words").test.'
-            )
-        self._examples = examples.recordings
-        self._list_examples(examples)
-
-    def _answer_to(self, value: int) -> Answer:
-        return self.answer(self._examples[value])
+        self._begin(model, train, train_features, examples)
 
     def answer(
         self,
@@ -158,8 +142,9 @@ class RecordAWord(OwnWidget):
         # Without the cache: the recording is its owner's alone.
         features = self._model.extract_features([word], RATE, cache=False)
         near = self._neighbours.of(features[0])
-        likely = ", ".join(f"{name} (cosine {cosine:.2f})" for _, name, cosine in near)
-        return Answer(f"Nearest: {likely}.", partial(self._draw, word, *near[0][:2]))
+        return Answer(
+            f"Nearest: {in_words(near)}.", partial(self._draw, word, *near[0][:2])
+        )
 
     def _draw(self, word: np.ndarray, row: int, name: str) -> Figure:
         nearest = audio.read_audio(self._neighbours.train.recordings[row])

@@ -20,8 +20,8 @@ from ..plots.grids import lay_over
 from ..server import UPLOAD
 from ..training.probe import LinearProbe
 from ..validation import shown
-from .base import Answer, OwnWidget, label_bars
-from .mistakes import Neighbours
+from .base import Answer, label_bars
+from .own import OwnWidget, in_words
 
 # Of a file: without `tlcourse.server` Jupyter's closes the connection on larger messages.
 MEGABYTES = int(os.environ.get(UPLOAD, 10))
@@ -70,19 +70,14 @@ class TryYourOwn(OwnWidget):
                 "vision model of tl.load_pretrained_model() and the linear probe that "
                 "tl.train_classifier returns."
             )
-        self._model, self._classifier = model, classifier
-        self._neighbours = Neighbours(train, train_features)
+        self._begin(model, train, train_features, examples)
+        self._classifier = classifier
         self._weights, _ = classifier.kernel_and_bias()
-        if {len(self._weights), self._neighbours.width} != {model.feature_dim}:
+        if len(self._weights) != model.feature_dim:
             raise UserInputError(
-                f"{model.name} has {model.feature_dim:,} features; expected a "
-                "classifier and train_features of model.extract_features(images)."
+                f"classifier was trained on {len(self._weights):,} features; expected "
+                f"the {model.feature_dim:,} of {model.name}."
             )
-        self._examples = train if examples is None else examples
-        self._list_examples(self._examples)
-
-    def _answer_to(self, value: int) -> Answer:
-        return self.answer(self._examples.images[value])
 
     def answer(
         self, picture: str | PathLike | bytes | np.ndarray, name: str | None = None
@@ -103,7 +98,8 @@ class TryYourOwn(OwnWidget):
             content = picture
         else:
             content, name = read_file(picture), name or str(picture)
-        size = InputSize(*self._model.input_size, self._model.resize)
+        height, width = self._model.input_size
+        size = InputSize(height, width, self._model.resize)
         pixels = prepare(content, size, name or "the picture", BitDepth())
         last = list(self._model.blocks)[-1]
         # Without the cache: the picture is its owner's alone.
@@ -117,9 +113,8 @@ class TryYourOwn(OwnWidget):
         shares = probabilities[best]
         likely = dict(zip(names, shares, strict=True))
         near = self._neighbours.of(features[0])
-        like = ", ".join(f"{name} (cosine {cosine:.2f})" for _, name, cosine in near)
         text = ", ".join(f"{name} {share:.0%}" for name, share in likely.items())
-        text += f".\nNearest training pictures: {like}.\n"
+        text += f".\nNearest training pictures: {in_words(near)}.\n"
         text += f"The strongest evidence for {names[0]} is {_region(heat)}."
         return Answer(text, partial(self._draw, likely, pixels, heat, near))
 
