@@ -151,5 +151,5 @@ def test_fetch_goes_on_after_a_failure_and_says_how_to_go_on(internet):
     assert lines[0].startswith("dogs: already here")
     assert lines[1].startswith("minilm: could not be fetched")
     assert lines[2].startswith("vgg16: fetched")
-    assert lines[-1].startswith("Not here yet: minilm") and result.exit_code == 1
+    assert lines[-1].startswith("Still missing: minilm") and result.exit_code == 1
     assert "Downloading" in result.stderr and "Downloading" not in result.stdout

@@ -33,6 +33,7 @@ def tidy():
 
 def test_of_a_tidy_data_set_nothing_needs_a_look(tidy):
     assert not any(look for *_, look in tl.datasets.examine(tidy).findings)
+    assert finding(tidy, "left out") == ("every file was used.", False)
 
 
 def test_the_baseline_always_answers_the_most_frequent_class_of_train(tidy):
@@ -63,7 +64,7 @@ def test_pictures_of_almost_one_colour_are_named(tidy):
     tidy.train.inputs[4] //= 20  # almost black
     tidy.train.inputs[6] = 250
     text, look = finding(tidy, "contrast")
-    assert look and text.startswith("2 almost of one colour, the first 4 of train")
+    assert look and text.startswith("2 of nearly a single colour, the first 4 of train")
 
 
 def test_sentences_are_refused():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from answers import WithoutMessage
 
+from tlcourse import server
 from tlcourse.errors import CheckError, DatasetUnavailable, UserInputError
-from tlcourse.exercises import Check, table
+from tlcourse.exercises import Check, cards, table
 from tlcourse.exercises.progress import Progress
 from tlcourse.exercises.table import AnyAnswer, NotYet
 
@@ -56,6 +57,10 @@ def test_lessons_have_three_exercises_each_in_order():
     assert list(ALL) == [f"{lesson}.{n}" for lesson in range(13) for n in (1, 2, 3)]
 
 
+def test_no_two_exercises_have_the_same_title():
+    assert len({exercise.title for exercise in ALL.values()}) == len(ALL)
+
+
 # --- verdicts ---
 
 
@@ -100,6 +105,72 @@ def test_sentences_of_the_rows_own_errors_are_passed_on(
     add_exercise(rows)
     assert repr(check("99.1", 1)) == f"Exercise 99.1: {state}. Look again."
     assert own_progress.exists() == (state == "not yet")
+
+
+# --- cards ---
+
+
+@pytest.fixture
+def in_the_lab(monkeypatch):
+    """As in a learner's JupyterLab."""
+    monkeypatch.setattr(cards, "are_shown", lambda: True)
+
+
+def test_elsewhere_a_verdict_is_its_words_alone(check, sum_exercise):
+    assert check("99.1", 5)._repr_mimebundle_() == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sign", "reason"),
+    [
+        (4, "✓ Right", "4 it is."),
+        (5, "✗ Not yet", "5 is not the sum."),
+        (None, "○ Not attempted yet", ""),
+    ],
+)
+def test_a_card_has_sign_word_title_and_reason_and_keeps_the_words(
+    check, sum_exercise, in_the_lab, answer, sign, reason
+):
+    verdict = check("99.1", answer)
+    data = verdict._repr_mimebundle_()
+    assert data["text/plain"] == repr(verdict)
+    for text in (f"{sign}</span>", "Exercise 99.1: A sum", reason):
+        assert text in data["text/html"]
+    assert (server.VIEW in data) == (answer != 4)  # no hints where nothing is left
+
+
+def test_what_an_answer_holds_is_text_on_a_card(check, add_exercise, in_the_lab):
+    add_exercise(lambda answer: iter([("otherwise", True)]))
+    html = check("99.1", "<script>alert(1)</script>")._repr_mimebundle_()["text/html"]
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_an_unknown_exercise_has_a_card_without_hints(check, in_the_lab):
+    data = check("7.7", 1)._repr_mimebundle_()
+    assert "! No such exercise" in data["text/html"] and server.VIEW not in data
+
+
+def test_the_button_gives_one_hint_after_the_other_and_counts_them(
+    check, own_progress, sum_exercise, in_the_lab
+):
+    box = cards.with_hints("", "99.1", lambda: check.hint("99.1"))
+    (button, call), hints = box.children[1].children, box.children[2]
+    assert "tl.check.hint(&quot;99.1&quot;)" in call.value
+    for expected in ("Add.", "Use +.", "2 + 2."):
+        assert not button.disabled and expected not in hints.value
+        button.click()
+        assert expected in hints.value
+    assert button.disabled and hints.value.count("Hint ") == 3
+    check("99.1", 5)
+    assert Progress.read().hints == {"99.1": 3}
+
+
+def test_a_saved_card_has_no_button_and_says_the_same(check, sum_exercise, in_the_lab):
+    data = check("99.1", 5)._repr_mimebundle_()
+    card = data["text/html"]
+    cells = [{"outputs": [{"data": data}]}]
+    server.without_views({"type": "notebook", "content": {"cells": cells}})
+    assert data == {"text/plain": repr(check("99.1", 5)), "text/html": card}
 
 
 # --- numbers of exercises ---
@@ -154,6 +225,21 @@ def test_progress_counts_tries_and_hints_until_the_answer_is_right(
     assert "right (tries: 3, hints: 1)" in repr(check.progress())
 
 
+def test_progress_in_a_notebook_is_a_bar_per_lesson_with_links(
+    check, own_progress, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tlcourse.exercises.in_notebook", lambda: True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "04_a_new_head.ipynb").write_bytes(b"")
+    Progress({"4.1": 1, "4.2": 1, "99.1": 1}, {"4.1", "4.2", "99.1"}, {}).write()
+    html = check.progress()._repr_html_()
+    assert html.count("<progress ") == 13 and "2 of 39 exercises solved." in html
+    row = next(row for row in html.split("<tr>") if "04 a new head" in row)
+    assert '<a href="04_a_new_head.ipynb">' in row
+    assert 'value="2" max="3"' in row and "2 of 3" in row
+    assert "Lesson 05" in html and check.hint("4.1")._repr_html_() is None
+
+
 def test_progress_of_another_machine_is_joined(check, own_progress, tmp_path):
     Progress({"0.1": 4, "0.2": 1}, {"0.1"}, {"0.1": 2}).write()
     other = own_progress.rename(tmp_path / "other.json")
@@ -184,7 +270,7 @@ def test_a_file_that_is_no_progress_is_refused_and_ours_stays(
     before, other = own_progress.read_bytes(), tmp_path / "other.json"
     if content is not None:
         other.write_bytes(content)
-    with pytest.raises(UserInputError, match="holds no progress of this course"):
+    with pytest.raises(UserInputError, match="is not a progress file of this course"):
         check.restore(other)
     assert own_progress.read_bytes() == before
 
@@ -194,7 +280,7 @@ def test_a_damaged_progress_file_stops_no_check_and_is_kept(
     check, own_progress, sum_exercise, content
 ):
     own_progress.write_bytes(content)
-    with pytest.warns(UserWarning, match="now called progress.json.damaged, and a new"):
+    with pytest.warns(UserWarning, match="renamed to progress.json.damaged, and a new"):
         assert check("99.1", 4).state == "right"
     assert Progress.read().right == {"99.1"}
     assert own_progress.with_name("progress.json.damaged").read_bytes() == content
@@ -218,5 +304,5 @@ def test_where_progress_cannot_be_kept_the_check_says_so(
 ):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("TLCOURSE_PROGRESS", path.format(tmp_path))
-    with pytest.warns(UserWarning, match="not kept|could not be kept"):
+    with pytest.warns(UserWarning, match="not saved|could not be saved"):
         assert check("99.1", 4).state == "right"

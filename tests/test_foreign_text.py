@@ -25,15 +25,15 @@ from tlcourse import cli, show
 from tlcourse.cards import Card
 from tlcourse.datasets.core import Split
 from tlcourse.errors import printable
+from tlcourse.exercises.cards import card as card_of_verdict
 from tlcourse.model_card import model_card
 from tlcourse.plots.figure import in_words
 from tlcourse.predict import load_exported, predict_files
 from tlcourse.tables import Table, as_html
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.freezing import FreezeTable, Row
-from tlcourse.training.learning_curves import LearningCurve
-from tlcourse.widgets import Answer, LabelSlider, MistakeBrowser
-from tlcourse.widgets.base import image
+from tlcourse.widgets import Answer, MistakeBrowser
+from tlcourse.widgets.base import bars, image
 
 KINDS = list(FOREIGN_NAMES)
 CONTROL = re.compile(
@@ -66,16 +66,6 @@ def browser_of_mistakes(name):
     return MistakeBrowser(split, probabilities, np.eye(4), split, np.eye(4))
 
 
-def curve_of(name):
-    points = [
-        {"labels": n, "rows": 2 * n, "accuracies": [0.5, n / 20], "seconds": [1, 1]}
-        for n in (1, 10)
-    ]
-    other = [{**point, "accuracies": [0.6, 0.7]} for point in points]
-    methods = {name: points, f"{name} too": other}
-    return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": methods})
-
-
 def confusion_in_words(name):
     matrix = ConfusionMatrix.of([0, 1, 1], [0, 1, 0], [name, f"other {name}"])
     figure = show.confusion(matrix)
@@ -94,7 +84,8 @@ HTML = {
     "figure in words": confusion_in_words,
     "answer": lambda name: Answer(name).words,
     "mistake browser": lambda n: page(browser_of_mistakes(n).answer(n, "other")),
-    "label slider": lambda name: page(LabelSlider(curve_of(name)).default),
+    "bars": lambda name: bars(name, [name, f"other {name}"], [0.7, 0.3]),
+    "verdict": lambda name: card_of_verdict(name, "not yet", f"It is {name}."),
 }
 
 

@@ -98,7 +98,9 @@ def test_the_same_job_again_has_nothing_to_do_and_another_overwrites_nothing(
     monkeypatch.setattr(job_module, "_select", lambda *_: pytest.fail("there was work"))
     out, lines = job[0].folder, []
     again = train_folder(folder, out, **QUICK, say=lines.append)
-    assert again.record == job[0].record and lines[-1].endswith("nothing to do.")
+    assert again.record == job[0].record and lines[-1].endswith(
+        " already holds this network: nothing to do."
+    )
     with pytest.raises(UserInputError, match="nothing was overwritten"):
         quietly(folder, out, **QUICK, seed=1)
     extra = folder / "light" / "more.png"

@@ -13,11 +13,10 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets.core import Split
 from tlcourse.errors import PictureError, UserInputError
-from tlcourse.training.learning_curves import LearningCurve
+from tlcourse.plots.figure import Figure
 from tlcourse.widgets import (
     Answer,
     DrawAKanji,
-    LabelSlider,
     MistakeBrowser,
     RecordAWord,
     TryYourOwn,
@@ -31,10 +30,8 @@ from tlcourse.widgets.uploads import take_file
 class Counter(Widget):
     """A widget of three positions."""
 
-    control_class = "IntSlider"
-
     def __init__(self):
-        self.options = {"value": 1, "min": 0, "max": 2}
+        self.options = {"value": 1, "options": [0, 1, 2]}
 
     def _answer_to(self, value):
         return Answer(f"at {value}")
@@ -60,43 +57,16 @@ def test_a_moved_control_changes_words_and_picture():
     counter = Counter()
     assert counter.box.children == (counter.control, counter.words, counter.picture)
     counter.control.value = 2
-    assert "<p>at 2</p>" in counter.words.value
-    assert '<img alt="at 2."' in counter.picture.value
+    assert "<p>at 2</p>" in counter.words.value and counter.picture.value == ""
 
 
-# The label slider
-
-
-def point(labels, rows, *accuracies):
-    seconds = [1.0] * len(accuracies)
-    values = {"accuracies": list(accuracies), "seconds": seconds}
-    return {"labels": labels, "rows": rows, **values}
-
-
-@pytest.fixture(scope="module")
-def curve():
-    """Two classes; the tortoise overtakes the hare at ten labels of each."""
-    hare = [point(1, 2, 0.5, 0.7), point(10, 20, 0.6, 0.8), point(None, 200, 0.7, 0.7)]
-    tortoise = [point(1, 2, 0.4, 0.4), point(10, 20, 0.7, 0.7)]
-    tortoise.append(point(None, 200, 0.9, 0.9))
-    points = {"hare": hare, "tortoise": tortoise}
-    return LearningCurve.of({"name": "race", "seeds": [0, 1], "points": points})
-
-
-@pytest.mark.parametrize(
-    ("labels", "total", "mean"),
-    [(10, "20 in all", "70.0%"), (100, "200 in all", "90.0%")],
-)
-def test_the_accuracy_is_the_one_that_was_measured(curve, labels, total, mean):
-    answer = LabelSlider(curve).answer(labels)
-    assert answer.text.startswith(f"{labels} labels of each class, {total}:")
-    assert f"tortoise: {mean} ±" in answer.text
-    assert len(answer.figure.axes[0].lines) >= 3
-
-
-def test_a_number_of_labels_that_was_not_measured_is_refused(curve):
-    with pytest.raises(UserInputError, match="1, 10, 100"):
-        LabelSlider(curve).answer(20)
+def test_of_an_answer_with_a_picture_the_words_are_heard_alone():
+    counter = Counter()
+    assert counter.box
+    counter._show(Answer("at 3", Figure))
+    assert '<img alt="at 3."' in counter.picture.value
+    assert base.HEARD_ALONE in counter.words.value
+    assert "<p>at 3</p>" in counter.words.value
 
 
 # The mistake browser
@@ -123,9 +93,24 @@ def test_each_picture_has_probabilities_and_neighbours(predicted):
     answer = MistakeBrowser(*predicted, *TRAIN).answer("cat", "dog")
     first = "picture 2: dog 90%, cat 10%; nearest training pictures: dog, dog, cat"
     assert answer.text.splitlines()[1] == first
-    assert len(answer.figure.axes) == 2 * (1 + 3)
-    titles = [axes.get_title() for axes in answer.figure.axes[1:4]]
+    assert len(answer.figure.axes) == 2 * (1 + 1 + 3)
+    titles = [axes.get_title() for axes in answer.figure.axes[2:5]]
     assert [title.split()[-1] for title in titles] == ["1.00", "0.71", "0.20"]
+
+
+@pytest.mark.parametrize("cell", [("cat", "dog"), ("dog", "cat")])
+def test_the_confusion_matrix_is_a_heat_map_with_a_frame_around_the_cell(
+    predicted, cell
+):
+    answer = MistakeBrowser(*predicted, *TRAIN).answer(*cell)
+    matrix = answer.figure.axes[0]
+    np.testing.assert_allclose(matrix.images[0].get_array(), [[0.5, 0.5], [0, 1]])
+    (frame,) = matrix.patches
+    centre = frame.get_x() + 0.5, frame.get_y() + 0.5
+    assert centre == (["cat", "dog"].index(cell[1]), ["cat", "dog"].index(cell[0]))
+    names = [label.get_text() for label in matrix.get_yticklabels()]
+    assert names == ["cat", "dog"]
+    answer.figure._repr_png_()
 
 
 # Try your own
@@ -189,8 +174,21 @@ def test_probabilities_are_those_of_the_classifier_and_neighbours_are_near(
     expected = classifier.predict_proba(features)[0, 0]
     assert f"striped {expected:.0%}" in answer.text
     assert "Nearest training pictures: striped (cosine 1.00)" in answer.text
-    assert "left" in answer.text.splitlines()[-1]
-    assert len(answer.figure.axes) == 5 and answer.figure.alt == answer.text
+    last = answer.text.splitlines()[-1]
+    assert last.startswith("The strongest evidence for striped is ") and "left" in last
+    assert len(answer.figure.axes) == 6 and answer.figure.alt == answer.text
+    texts = [text.get_text() for text in answer.figure.axes[0].texts]
+    assert texts[0] == f"striped {expected:.0%}" and len(texts) == 2
+
+
+def test_five_examples_of_each_class_are_offered(arguments):
+    *others, train, features = arguments
+    many = train.select([*range(8), *range(8)])
+    widget = TryYourOwn(*others, train, features, examples=many)
+    texts, rows = zip(*widget.options["options"][1:], strict=True)
+    kinds = ("striped", "plain")
+    assert sorted(texts) == sorted(f"{kind} {n}" for kind in kinds for n in range(1, 6))
+    assert [many.label_names[row] for row in rows] == [text[:-2] for text in texts]
 
 
 def test_a_picture_is_resized_as_the_model_does_it(arguments):
@@ -207,7 +205,7 @@ def test_a_picture_is_resized_as_the_model_does_it(arguments):
 def test_uploads_are_answered_one_after_the_other_also_under_one_name(widget, own):
     for picture in (plain(130), striped(40)):
         upload(widget, file(picture))
-        assert widget.words.value == own.answer(picture).words
+        assert own.answer(picture).words in widget.words.value
     assert widget.control.label == "my own"
 
 
@@ -223,10 +221,10 @@ def test_what_is_no_picture_gets_a_sentence_and_the_next_one_an_answer(
     widget, own, content, words
 ):
     upload(widget, content, "mine.jpg")
-    assert words in widget.words.value and widget.canvas.layout.display == "none"
+    assert words in widget.words.value and widget.picture.layout.display == "none"
     upload(widget, file(plain(130)))
-    assert widget.words.value == own.answer(plain(130)).words
-    assert widget.canvas.layout.display is None
+    assert own.answer(plain(130)).words in widget.words.value
+    assert widget.picture.layout.display is None
 
 
 def test_pictures_and_files_that_are_too_large_are_refused(widget, monkeypatch):
@@ -251,7 +249,7 @@ def test_an_upload_is_kept_neither_in_the_widget_nor_on_disk(widget, own_cache):
         parts += getattr(part, "children", ())
         state += str(part.get_state())
     assert "data:image" not in state and "PNG" not in state
-    assert widget.canvas.image_data is None and widget.upload.value == ()
+    assert widget.picture.image_data is None and widget.upload.value == ()
     assert files() == before
 
 
@@ -339,10 +337,10 @@ def test_what_the_browser_sends_is_answered_and_not_kept(recorder, spoken, own_c
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("!Permission denied", "not recorded anything: Permission denied. Allow"),
-        ("!<img onerror=alert(1)>", "anything: &lt;img onerror"),
-        ("abcde", "not recorded anything"),
-        ("YWJj", "not recorded anything"),
+        ("!Permission denied", "recorded nothing: Permission denied. Allow"),
+        ("!<img onerror=alert(1)>", "nothing: &lt;img onerror"),
+        ("abcde", "recorded nothing"),
+        ("YWJj", "recorded nothing"),
         (sent(np.full(80, 0.1) * np.arange(80)), "lasts 0.005 seconds"),
         (sent(np.zeros(16_000)), "is silent"),
         (sent(np.zeros(1)), "is silent"),
@@ -353,7 +351,7 @@ def test_what_holds_no_word_gets_a_sentence_and_the_next_one_an_answer(
 ):
     recorder.received.value = text
     assert words in recorder.words.value
-    assert recorder.canvas.layout.display == "none"
+    assert recorder.picture.layout.display == "none"
     recorder.received.value = sent(tl.audio.read_audio(spoken[3].recordings[3]))
     assert "Nearest: " in recorder.words.value
 
@@ -365,13 +363,13 @@ def test_a_recording_and_its_picture_are_no_part_of_the_widgets_state(recorder, 
         part = parts.pop()
         parts += getattr(part, "children", ())
         state += str(part.get_state())
-    assert "Nearest: " in state and recorder.canvas.image_data is None
+    assert "Nearest: " in state and recorder.picture.image_data is None
     assert "data:image" not in state and "PNG" not in state
 
 
 def test_my_own_chosen_by_hand_says_that_there_is_nothing_yet(recorder):
     recorder.control.value = recorder.own
-    assert "Nothing of your own is here yet" in recorder.words.value
+    assert "There is nothing of your own yet" in recorder.words.value
 
 
 def test_a_model_for_pictures_and_foreign_features_are_refused(spoken, bundled_model):
@@ -396,32 +394,29 @@ def numerals():
     return kanji.with_classes(kanji.class_names[:3])
 
 
-class Nearest:
-    """Predicts the class whose mean training picture is most similar."""
+def nearest_mean(dataset, shape):
+    """A Keras network that predicts the class whose mean training picture is nearest."""
+    import keras
 
-    def __init__(self, dataset):
-        pictures, labels = dataset.train.images.astype(float), dataset.train.labels
-        means = [pictures[labels == label].mean(axis=0) for label in np.unique(labels)]
-        self.means = np.stack(means)
-
-    def predict_proba(self, images):
-        distance = np.abs(self.means - images[0].astype(float)).mean(axis=(1, 2))
-        shares = np.exp(-distance)
-        return (shares / shares.sum())[None]
+    pictures, labels = dataset.train.images.astype(float), dataset.train.labels
+    means = [pictures[labels == label].mean(axis=0) for label in np.unique(labels)]
+    means = np.stack(means).reshape(len(means), -1) / 1e3
+    last = keras.layers.Dense(len(means), activation="softmax")
+    layers = [keras.layers.Rescaling(1 / 1e3), keras.layers.Flatten(), last]
+    network = keras.Sequential([keras.Input(shape), *layers])
+    last.set_weights([100 * means.T, -50 * (means**2).sum(axis=1)])
+    return network
 
 
 @pytest.fixture(scope="module")
 def networks(numerals):
-    """An object with predict_proba, and a Keras network that was not trained."""
+    """One that knows the characters, and one that was not trained."""
     import keras
 
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
-    small, grey = (
-        keras.Sequential([keras.Input(shape), keras.layers.Rescaling(1 / 255), *layers])
-        for shape in ((14, 14, 1), (14, 14))
-    )
-    return {"nearest": Nearest(numerals), "keras": small, "grey": grey}
+    untrained = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    return {"nearest": nearest_mean(numerals, (28, 28)), "untrained": untrained}
 
 
 @pytest.fixture
@@ -455,24 +450,49 @@ def test_each_network_predicts_characters_in_words_and_in_a_figure(
 ):
     answer = DrawAKanji(networks, numerals).answer(ONE)
     names = [line.split(":")[0] for line in answer.text.splitlines()]
-    assert names == ["nearest", "keras", "grey"]
+    assert names == ["nearest", "untrained"]
     assert answer.text.startswith("nearest: 一 (one) ")
     answer.figure._repr_png_()
     assert not recwarn.list  # the figure is in letters that every font has
 
 
+def test_an_empty_canvas_invites_and_the_first_stroke_takes_that_away(
+    canvas, monkeypatch
+):
+    assert canvas.control.label == "my drawing"
+    assert "Draw a character in the black square" in canvas.words.value
+    written = []
+    monkeypatch.setattr(
+        canvas.canvas, "fill_text", lambda text, *_: written.append(text)
+    )
+    canvas._paint()
+    assert written == ["Draw here"]
+    canvas._begin(10, 10)
+    assert written == ["Draw here"]
+
+
+def test_guesses_are_bars_beside_the_canvas_with_character_and_meaning(canvas):
+    draw(canvas, ONE)
+    (row,) = canvas.box.children
+    assert row.children[1] is canvas.words and row.layout.flex_flow == "row wrap"
+    assert canvas.canvas in row.children[0].children
+    tables = canvas.words.value.split("<table>")[1:]
+    assert [table.count("<progress ") for table in tables] == [3, 3]
+    assert "<b>nearest</b>" in tables[0] and ">一 one</td>" in tables[0]
+
+
 def test_mouse_and_fingers_draw_and_strokes_can_be_taken_back(canvas):
     draw(canvas, THREE)
-    assert canvas.words.value == canvas.answer(THREE).words
+    assert canvas.words.value == canvas.answer(THREE).html
     canvas.undo.click()
-    assert canvas.words.value == canvas.answer(THREE[:2]).words
+    assert canvas.words.value == canvas.answer(THREE[:2]).html
     canvas.clear.click()
-    assert "Draw a character." in canvas.words.value
+    assert "Draw a character" in canvas.words.value
     touches = {"start": [{"x": 0, "y": 50}], "move": [{"x": 100, "y": 50}], "end": []}
     for event, fingers in touches.items():
         message = {"event": f"touch_{event}", "touches": fingers}
         canvas.canvas._handle_frontend_event(None, message, None)
-    assert canvas.words.value == canvas.answer([[(0, 50), (100, 50)]]).words
+    assert canvas.words.value == canvas.answer([[(0, 50), (100, 50)]]).html
 
 
 def test_a_character_is_chosen_from_the_list_and_drawing_takes_its_place(
@@ -480,7 +500,7 @@ def test_a_character_is_chosen_from_the_list_and_drawing_takes_its_place(
 ):
     canvas.control.value = 2
     first = numerals.test.images[np.flatnonzero(numerals.test.labels == 2)[0]]
-    assert canvas.words.value == canvas.answer(first).words
+    assert canvas.words.value == canvas.answer(first).html
     draw(canvas, ONE)
     assert canvas.control.label == "my drawing" and len(canvas._strokes) == 1
     assert canvas.canvas.image_data is None and not canvas.canvas.sync_image_data
@@ -501,6 +521,18 @@ def rows(count):
     return np.ones((count, 2))
 
 
+def dense(shape, classes):
+    import keras
+
+    layers = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    return keras.Sequential(layers)
+
+
+def drawing(networks):
+    kanji = tl.load_dataset("kanji")
+    return DrawAKanji(networks, kanji.with_classes(kanji.class_names[:3]))
+
+
 def browser(pictures, probabilities, train=TRAIN[0]):
     return MistakeBrowser(pictures, probabilities, rows(1), train, TRAIN[1])
 
@@ -508,11 +540,14 @@ def browser(pictures, probabilities, train=TRAIN[0]):
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: LabelSlider({}), "tl.learning_curve"),
         (lambda: browser(split([0, 1]), rows(1)), "Lengths differ"),
         (lambda: browser(split([0]), np.ones((1, 3))), "columns 3"),
         (lambda: browser(split([0]), rows(1), None), "train is None"),
         (lambda: browser(split([0]), rows(1)).answer("fox", "dog"), "cat, dog"),
+        (lambda: drawing({}), "networks is empty"),
+        (lambda: drawing({"cat": object()}), "'cat' takes nothing"),
+        (lambda: drawing({"large": dense((9, 9), 3)}), r"\[9, 9\] and returns \[3\]"),
+        (lambda: drawing({"many": dense((28, 28), 4)}), "the 3 classes of kanji"),
         (lambda: as_picture([]), "drawing is empty"),
         (lambda: as_picture([[(0, float("nan"))]]), "list of points"),
         (lambda: as_picture(np.zeros((30, 30), np.uint8)), r"uint8 \(28, 28\)"),
@@ -525,10 +560,12 @@ def test_what_cannot_be_answered_is_refused(make, word):
 
 def test_other_models_and_features_are_refused(arguments, own, small_bert):
     model, classifier, train, features = arguments
+    few_features = tl.train_classifier(features[:, :50], train.labels)
     for wrong, word in (
         ((small_bert, classifier, train, features), "a vision model"),
         ((model, object(), train, features), "linear probe"),
-        ((model, classifier, train, features[:, :50]), "1,280 features"),
+        ((model, classifier, train, features[:, :50]), "50 numbers; expected 1,280"),
+        ((model, few_features, train, features), "50 features; expected the 1,280"),
         ((model, classifier, object(), features), "expected a split"),
     ):
         with pytest.raises(UserInputError, match=word):

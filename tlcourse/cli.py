@@ -29,7 +29,9 @@ class Commands(click.Group):
             _say(f"tlcourse: {error}", sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
-            _say("Stopped by Ctrl-C. Run the same command to go on.", sys.stderr)
+            _say(
+                "Stopped by Ctrl-C. Run the same command again to continue.", sys.stderr
+            )
             sys.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -71,21 +73,23 @@ def doctor() -> None:
     broken = [f.subject for f in findings if f.state == "broken"]
     missing = [f.subject for f in findings if f.state == "missing"]
     if broken:
-        _say(f"The course cannot run yet: mend {', '.join(broken)} as said above.")
+        _say(
+            f"The course cannot run yet. First fix: {', '.join(broken)}, as shown above."
+        )
         sys.exit(1)
-    waiting = f"; some lessons wait for {', '.join(missing)}" if missing else ""
+    waiting = f"; some lessons also need {', '.join(missing)}" if missing else ""
     _say(f"The course can run{waiting}.")
 
 
 @app.command()
 @argument("names", nargs=-1)
 @option(
-    "--with-classifier", is_flag=True, help="Networks: their ImageNet classifier too."
+    "--with-classifier", is_flag=True, help="Networks with their ImageNet classifier."
 )
 def fetch(names: tuple[str, ...], with_classifier: bool) -> None:
     """Download what lessons need, once.
 
-    NAMES are data sets and networks; none: all that lessons need.
+    NAMES are data sets or networks; default: all that lessons need.
     """
     from . import fetching
 
@@ -104,8 +108,8 @@ def fetch(names: tuple[str, ...], with_classifier: bool) -> None:
             failed.append(name)
             _say(f"{name}: could not be fetched. {error}")
     if failed:
-        goes_on = "The same command goes on where this stopped."
-        _say(f"Not here yet: {', '.join(failed)}. {goes_on}")
+        goes_on = "Run the same command again to continue."
+        _say(f"Still missing: {', '.join(failed)}. {goes_on}")
         sys.exit(1)
 
 
@@ -139,7 +143,7 @@ def train(
 ) -> None:
     """Train a network on a folder of pictures.
 
-    FOLDER holds a folder of pictures for each class.
+    FOLDER contains a folder of pictures per class.
     """
     from .train_folder import train_folder
 
@@ -171,7 +175,7 @@ def train(
     "form",
     help="text, csv or json; text on a terminal, otherwise csv.",
 )
-@option("--top", default=1, help="How many classes to name for each picture.")
+@option("--top", default=1, help="How many classes to show per picture.")
 @option(
     "--variant",
     default="float32",
@@ -193,7 +197,7 @@ def predict(
     _, failed = predict_files(exported, pictures, sys.stdout, form, top)
     if failed:
         which = "1 picture" if failed == 1 else f"{failed:,} pictures"
-        where = "error column" if form == "csv" else "line of the picture"
+        where = "error column" if form == "csv" else "picture's line"
         reason = f"could not be read; the reason is in the {where}."
         _say(f"{which} {reason}", sys.stderr)
         sys.exit(1)
@@ -201,12 +205,12 @@ def predict(
 
 @app.group()
 def cache() -> None:
-    """Show or empty what is kept of pictures seen before."""
+    """Show or empty the cache of features."""
 
 
 @cache.command("show")
 def show_cache() -> None:
-    """Say what is kept, what was used last first."""
+    """List what is cached, most recently used first."""
     from .features.cache import contents, limit
 
     sizes: Counter[Path] = Counter()
@@ -223,7 +227,7 @@ def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear
 
-    _say_of_cache(f"{clear() / 1e6:,.1f} MB set free")
+    _say_of_cache(f"{clear() / 1e6:,.1f} MB freed")
 
 
 def _say_of_cache(line: str) -> None:

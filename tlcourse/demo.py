@@ -47,7 +47,7 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> dict[str, flo
     say("Can a network trained on everyday photographs find broken solar cells?\n")
     solar = load_dataset("solar")
     train, test, names = solar.train_and_validation, solar.test, solar.class_names
-    say(f"{len(train):,} photographs of cells to train on, {len(test):,} to test on.")
+    say(f"{len(train):,} photographs of cells for training, {len(test):,} for testing.")
     start, model = time.perf_counter(), load_pretrained_model()
     say(f"Extracting features with {model.name}: half a minute on two free cores …")
     features, test_features = (
@@ -67,13 +67,13 @@ def run_demo(picture: Path, say: Callable[[str], None] = print) -> dict[str, flo
     sheet = plots.right_and_wrong(
         test.images, test.labels, probabilities, names, count=5
     )
-    sheet.suptitle("Solar cells: the surest right and the surest wrong answers")
+    sheet.suptitle("Solar cells: the most confident right and wrong answers")
     credit = "Photographs: Buerhop-Lutz et al. (2018), elpv-dataset, CC BY-NC-SA 4.0"
     sheet.supxlabel(credit, fontsize=7)
     what = f"{picture} cannot be written"
     with convert_errors(OSError, TLCourseError, what, "Choose another one."):
         sheet.savefig(picture, dpi=100)
-    say(f"The surest right and wrong answers, as a picture:\n  {picture.resolve()}")
+    say(f"Figure of the most confident right and wrong answers:\n  {picture.resolve()}")
     return result
 
 

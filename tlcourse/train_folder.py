@@ -88,7 +88,7 @@ def train_folder(
     dataset, groups = _read(folder, say)
     fingerprint = settings["fingerprint"] = _fingerprint(dataset, settings)
     if _is_result_of(out, fingerprint):
-        say(f"{out} holds the network of this very job. There is nothing to do.")
+        say(f"{out} already holds this network: nothing to do.")
         return load_exported(out)
     check_output_folder(out)
     start = time.perf_counter()

@@ -364,7 +364,7 @@ splits_won = sum(probe > small for probe, small in pairs)
 tl.check("1.2", splits_won, live)
 
 # %% [markdown]
-# ### Exercise 1.3: change the experiment
+# ### Exercise 1.3: ten other characters
 #
 # Numerals are simple characters. Take ten that are not: the last ten classes of `kanji`. Compute their learning curve for
 # the small CNN and the probe, with 1 and 5 labels and three splits. Guess first: is the difference larger or smaller?

@@ -330,7 +330,7 @@ random_extractor = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(ran
 tl.check("3.2", random_extractor)
 
 # %% [markdown]
-# ### Exercise 3.3: change the experiment
+# ### Exercise 3.3: features of an earlier block
 #
 # Are the features of the last block the best ones? With Keras and scikit-learn: build an extractor that ends at the last
 # layer of an earlier block (`model.blocks["block4c"][-1]` is its name), average its positions, train the same probe, and

@@ -454,7 +454,7 @@ my_network.fit(cells, cell_labels, batch_size=8, epochs=3, verbose=0)
 tl.check("4.2", my_network)
 
 # %% [markdown]
-# ### Exercise 4.3: change the experiment
+# ### Exercise 4.3: does dropout help?
 #
 # Does dropout help against the overfitting above? Train the large head once more on `features`, with a `Dropout(0.5)`
 # between its two Dense layers, for 15 epochs with the same validation data, and pass its history to the check. It

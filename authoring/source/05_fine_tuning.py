@@ -412,7 +412,7 @@ steps = 80 // 32 * 8
 tl.check("5.1", steps)
 
 # %% [markdown]
-# ### Exercise 5.2: change the experiment
+# ### Exercise 5.2: a learning rate that is too large
 #
 # Fine-tune once more with `tl.fine_tune`, on the same cells, with the same seed and from `block7a`, for one epoch, at a
 # learning rate that you expect to be too large: a hundred times the default of 2e-4. Pass what it returns to the check.

@@ -213,7 +213,7 @@ curve = tl.LearningCurve.of(tl.results("kanji.ways"))
 curve
 
 # %%
-tl.widgets.LabelSlider(curve, "Sixty Kanji in fonts that are not in the training set")
+tl.show.learning_curve(curve, "Sixty Kanji in fonts that are not in the training set")
 
 # %% [markdown]
 # All methods had the same pictures in the same sample, so we take the differences sample by sample. ± is the standard error
@@ -310,7 +310,7 @@ weights_copied = (3 * 3 * 1 * 16 + 16) + (3 * 3 * 16 * 32 + 32)
 tl.check("6.1", weights_copied)
 
 # %% [markdown]
-# ### Exercise 6.2: change the experiment
+# ### Exercise 6.2: half the labels
 #
 # Two labels per character instead of four: from scratch, or transferred and frozen? Find the accuracy of both on the test
 # set, with 100 steps and the default learning rate. Predict first which one will be better.

@@ -7,7 +7,6 @@ are opened. TLCOURSE_BROWSER_LESSONS=all runs those, too.
 
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -99,11 +98,30 @@ def test_lesson_00_runs(run):
 def test_a_cell_is_chosen_from_the_list_by_keyboard(own):
     cell = own()
     press(cell, "select", *NEXT)
-    chosen = "select => select.value.startsWith('picture 1,')"
+    chosen = "select => select.value === 'bird 2'"
     cell.page.wait_for_function(
         chosen, arg=cell.locator("select").element_handle(), timeout=ANSWER
     )
     says(cell, "Nearest training pictures:")
+
+
+def test_five_photographs_of_each_kind_are_offered(own):
+    offered = own().locator("option").all_inner_texts()
+    kinds = tl.load_dataset("stamps").class_names
+    expected = {f"{kind} {number}" for kind in kinds for number in range(1, 6)}
+    assert {text.replace("\xa0", " ") for text in offered} == expected | {"my own"}
+
+
+def test_the_answer_is_one_picture_whose_words_take_no_room(own):
+    cell = own()
+    says(cell, "The strongest evidence for")
+    words, picture = (
+        cell.locator(selector).first.bounding_box()
+        for selector in ("[role=status]", "canvas")
+    )
+    below = cell.locator("select").bounding_box()
+    assert words["width"] <= 1
+    assert picture["y"] - (below["y"] + below["height"]) < 40
 
 
 def test_an_uploaded_photograph_is_answered(own):
@@ -114,7 +132,7 @@ def test_an_uploaded_photograph_is_answered(own):
     cell.page.wait_for_function(
         given, arg=cell.locator("select").element_handle(), timeout=ANSWER
     )
-    says(cell, "Evidence for")
+    says(cell, "The strongest evidence for")
 
 
 def test_a_text_that_calls_itself_a_photograph_gets_a_sentence(own, tmp_path):
@@ -159,7 +177,7 @@ def test_a_cell_of_the_confusion_matrix_is_chosen_by_keyboard(run):
     cell.locator(f"img[alt^='{names}: {count}']").first.wait_for(timeout=ANSWER)
 
 
-# Lesson 06: draw a Kanji, and the label slider
+# Lesson 06: draw a Kanji
 
 
 def test_lesson_06_runs(run):
@@ -171,7 +189,7 @@ def canvas(run):
     """The canvas, empty."""
     cell = run("06_digits_to_kanji").cell("tl.widgets.DrawAKanji")
     cell.get_by_role("button", name="Clear").click()
-    says(cell, "Draw a character.")
+    says(cell, "Draw a character")
     return cell
 
 
@@ -188,10 +206,15 @@ def draw(cell, *heights):
 
 def guesses(cell):
     """Network → the five characters that it predicts, the most probable first."""
-    says(cell, "from scratch:")
-    lines = cell.locator("[role=status] p").all_inner_texts()
-    pairs = (line.split(": ", 1) for line in lines)
-    return {name: re.findall(r"(\S+) \(", rest) for name, rest in pairs}
+    cell.locator("[role=status] caption").get_by_text("from scratch").wait_for(
+        timeout=ANSWER
+    )
+    tables = cell.locator("[role=status] table").evaluate_all(
+        "tables => tables.map(table => [...table.rows].map(row => row.cells[0].innerText))"
+    )
+    names = cell.locator("[role=status] caption").all_inner_texts()
+    read = ([text.split()[0] for text in texts] for texts in tables)
+    return dict(zip(names, read, strict=True))
 
 
 @pytest.mark.parametrize(("sign", "heights"), [("一", [0.5]), ("三", [0.2, 0.5, 0.8])])
@@ -213,12 +236,23 @@ def test_a_sign_is_chosen_from_the_list_by_keyboard(canvas):
     assert len(guesses(canvas)) == 2
 
 
-def test_the_label_slider_is_moved_by_keyboard_and_says_the_new_numbers(run):
-    cell = run("06_digits_to_kanji").cell("tl.widgets.LabelSlider")
-    press(cell, ".noUi-handle", "End")
-    curve = tl.LearningCurve.of(tl.results("kanji.ways"))
-    for line in tl.widgets.LabelSlider(curve).answer(20).text.splitlines():
-        says(cell, line)
+@pytest.mark.parametrize("width", [1300, 768])
+def test_the_bars_stand_beside_the_canvas(canvas, width):
+    page = canvas.page
+    page.set_viewport_size({"width": width, "height": 1000})
+    if width == 768:
+        page.evaluate("window.jupyterapp.shell.collapseLeft()")
+    press(canvas, "select", *NEXT)
+    guesses(canvas)
+    square, output = (
+        canvas.locator(selector).first.bounding_box()
+        for selector in ("canvas", ".jp-OutputArea")
+    )
+    for bars in canvas.locator("[role=status] table").all():
+        box = bars.bounding_box()
+        assert box["x"] >= square["x"] + square["width"]
+        assert box["x"] + box["width"] <= output["x"] + output["width"] <= width
+        assert box["y"] < square["y"] + square["height"]
 
 
 # The others

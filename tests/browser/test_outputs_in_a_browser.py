@@ -43,7 +43,9 @@ tuned = tl.fine_tune(
 )
 STUB = 'tl.check("4.1", None)'
 SOLUTION = f'{FIRST_LINE}\ntl.check("4.1", 1_321_994)'
-CELLS = (*CELLS, STUB, SOLUTION)
+WRONG = 'tl.check("5.1", 2)'
+PROGRESS = "tl.check.progress()"
+CELLS = (*CELLS, STUB, SOLUTION, WRONG, PROGRESS)
 WIDGET, BAR, TRAINING = "TryYourOwn", "progress_bar(range", "tl.fine_tune"
 DEAD = "Error displaying widget"
 
@@ -101,8 +103,31 @@ def test_run_all_runs_no_solution_and_running_it_again_does_without_counting(not
     notebook._run("notebook:run-cell")
     (output,) = outputs_of(notebook, FIRST_LINE)
     assert "".join(output["data"]["text/plain"]).startswith("Exercise 4.1: right.")
-    assert Progress.read() == Progress()
+    assert Progress.read() == Progress({"5.1": 1}, set(), {"5.1": 0})  # of WRONG
     keep_picture(notebook.page, "solution")
+
+
+def test_a_verdict_is_a_card_and_its_button_gives_hints(notebook):
+    cell = notebook.cell(WRONG)
+    cell.get_by_text("✗ Not yet", exact=True).wait_for(timeout=ANSWER)
+    cell.get_by_text("Exercise 5.1: how many steps?").wait_for()
+    cell.get_by_text("That is one epoch.").wait_for()
+    cell.get_by_text('tl.check.hint("5.1")', exact=True).wait_for()
+    for number, button in enumerate(("a hint", "another hint", "another hint"), 1):
+        cell.get_by_role("button", name=f"Show {button}").click()
+        cell.get_by_text(f"Hint {number} of 3:").wait_for(timeout=ANSWER)
+    assert cell.get_by_role("button", name="Show another hint").is_disabled()
+    keep_picture(notebook.page, "card")
+
+
+def test_progress_is_a_bar_per_lesson_whose_name_opens_it(notebook):
+    cell = notebook.cell(PROGRESS)
+    assert cell.locator("progress").count() == 13
+    cell.get_by_role("link", name="12 past one machine").click()
+    opened = notebook.page.get_by_role("tab", name="12_past_one_machine.ipynb")
+    opened.wait_for(timeout=ANSWER)
+    opened.locator(".lm-TabBar-tabCloseIcon").click()
+    keep_picture(notebook.page, "progress")
 
 
 def give(cell, path):
@@ -133,7 +158,7 @@ def test_a_photograph_of_more_than_ten_megabytes_is_answered(notebook, tmp_path)
     cell.page.wait_for_function(
         given, arg=cell.locator("select").element_handle(), timeout=ANSWER
     )
-    says(cell, "Evidence for")
+    says(cell, "The strongest evidence for")
 
 
 def test_a_file_that_is_too_large_gets_a_sentence_and_the_widget_goes_on(
@@ -141,10 +166,10 @@ def test_a_file_that_is_too_large_gets_a_sentence_and_the_widget_goes_on(
 ):
     cell = notebook.cell(WIDGET)
     give(cell, noise(tmp_path / "huge.bmp", 6000))
-    says(cell, "huge.bmp has 108.0 MB; expected up to 100.")
+    says(cell, "huge.bmp has 108.0 MB; expected at most 100.")
     keep_picture(notebook.page, "too_large")
     give(cell, noise(tmp_path / "small.png", 200))
-    says(cell, "Evidence for")
+    says(cell, "The strongest evidence for")
 
 
 def test_reopened_without_its_kernel_a_notebook_shows_pictures_and_no_error(
@@ -160,3 +185,9 @@ def test_reopened_without_its_kernel_a_notebook_shows_pictures_and_no_error(
     assert picture.is_visible() and picture.bounding_box()["width"] > 200
     assert again.page.get_by_text(DEAD).count() == 0
     keep_picture(again.page, "reopened")
+    card = again.cell(WRONG)
+    card.get_by_text("✗ Not yet", exact=True).wait_for()
+    assert card.get_by_role("button", name="hint").count() == 0
+    assert again.cell(PROGRESS).locator("progress").count() == 13
+    assert again.page.get_by_text(DEAD).count() == 0
+    keep_picture(again.page, "reopened_cards")

@@ -104,7 +104,9 @@ def _about_classes(dataset: Dataset) -> list[Finding]:
     )
     which = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     left_out = (
-        f"{len(skipped)} ({which}): see dataset.skipped." if which else "nothing."
+        f"{len(skipped)} ({which}): see dataset.skipped."
+        if which
+        else "every file was used."
     )
 
     counts = [
@@ -151,7 +153,7 @@ def _about_pictures(dataset: Dataset) -> list[Finding]:
     filled = {name: part.images for name, part in dataset.splits.items() if len(part)}
     collections = as_collections(list(filled.values()), list(filled))
     pairs = [pair for pair, _, _ in find_pairs(collections)]
-    text = "no picture is in two splits, also not resized or mirrored."
+    text = "no picture is in two splits, not even resized or mirrored."
     if pairs:
         one = pairs[0]
         first = f"{one.first} of {one.first_split} = {one.second} of {one.second_split}"
@@ -164,7 +166,7 @@ def _about_pictures(dataset: Dataset) -> list[Finding]:
         for row in np.flatnonzero(collection.contrast < LOW_CONTRAST)
     ]
     if flat:
-        text = f"{len(flat):,} almost of one colour, the first {flat[0]}."
+        text = f"{len(flat):,} of nearly a single colour, the first {flat[0]}."
         findings.append(("contrast", text, True))
     images = dataset.train.images
     bits = images.depth.bits if isinstance(images, Pictures) else None

@@ -5,7 +5,9 @@ compared with is computed beside it, in `lessons_03_05.py`. See `table`.
 """
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -13,8 +15,10 @@ import numpy as np
 
 from ..errors import CheckError, TLCourseError, UserInputError, printable
 from ..files import as_path
+from ..progress import in_notebook
+from ..server import VIEW
 from ..validation import shown
-from . import solutions
+from . import cards, solutions
 from .progress import NAME, Progress
 from .table import Exercise, NotYet, exercises, find_exercise
 
@@ -33,9 +37,23 @@ class Verdict:
     number: str
     state: str
     reason: str = ""
+    title: str = ""
+    _hint: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Exercise {self.number}: {self.state}. {self.reason}".rstrip()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
+        if not cards.are_shown():
+            return {}
+        name = f"Exercise {self.number}: {self.title}".removesuffix(": ")
+        card = cards.card(name, self.state, self.reason)
+        data: dict[str, Any] = {"text/plain": repr(self), "text/html": card}
+        if self._hint and self.state != RIGHT:
+            box = cards.with_hints(card, self.number, self._hint)
+            version = {"version_major": 2, "version_minor": 0}
+            data[VIEW] = {**version, "model_id": box.model_id}
+        return data
 
 
 class Check:
@@ -75,16 +93,17 @@ class Check:
             exercise = find_exercise(number)
         except UserInputError as error:
             return Verdict(printable(shown(number)), NO_SUCH, str(error))
-        if _is_missing(answer):
-            return Verdict(exercise.number, NOT_ATTEMPTED)
-        state, reason = _checked(exercise, answer, context)
-        if state != NOT_CHECKED and not solutions.is_running():
+        state, reason = NOT_ATTEMPTED, ""
+        if not _is_missing(answer):
+            state, reason = _checked(exercise, answer, context)
+        if state in (RIGHT, NOT_YET) and not solutions.is_running():
             hints = self._hints.get(exercise.number, 0)
             try:
                 Progress.read().record(exercise.number, state == RIGHT, hints).write()
             except UserInputError as error:  # TLCOURSE_PROGRESS is no path
-                warnings.warn(f"Your progress is not kept. {error}", stacklevel=2)
-        return Verdict(exercise.number, state, printable(reason))
+                warnings.warn(f"Your progress was not saved. {error}", stacklevel=2)
+        name, hint = exercise.number, partial(self.hint, exercise.number)
+        return Verdict(name, state, printable(reason), exercise.title, hint)
 
     def hint(self, number: str | float) -> str:
         """The next of three hints: a nudge, which call, nearly the answer."""
@@ -103,13 +122,22 @@ class Check:
     def progress(self) -> str:
         """A table of all exercises: tries, hints, and whether an answer was right."""
         kept, known = Progress.read(), exercises()
-        lines = [f"{len(kept.right & set(known))} of {len(known)} exercises are right."]
+        solved = kept.right & set(known)
+        lines = [f"{len(solved)} of {len(known)} exercises solved."]
         lines += [
             f"  {number:5} {kept.describe(number):34} {exercise.title}"
             for number, exercise in known.items()
         ]
-        lines.append(f"Kept in {Progress.path()}: download that file to take it along.")
-        return _Text("\n".join(lines))
+        lines.append(
+            f"Saved in {Progress.path()}. To continue on another machine, copy"
+        )
+        lines.append(
+            'this file there and call tl.check.restore("tlcourse-progress.json").'
+        )
+        report = _Text("\n".join(lines))
+        if in_notebook():
+            report.html = cards.bars(known, solved, report)
+        return report
 
     def restore(self, file: str | PathLike) -> str:
         """Add the progress that was kept on another machine to what is known here.
@@ -135,10 +163,15 @@ class Check:
 
 
 class _Text(str):
-    """Text that a notebook shows as it is, without quotes."""
+    """Text that a notebook shows as it is, without quotes, or as HTML."""
+
+    html: str | None = None
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str | None:
+        return self.html
 
 
 def _checked(exercise: Exercise, answer: Any, context: tuple) -> tuple[str, str]:

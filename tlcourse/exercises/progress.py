@@ -60,7 +60,7 @@ class Progress:
             is_whole = False
         if not is_whole:
             raise UserInputError(
-                f"{path} holds no progress of this course; expected a {NAME}."
+                f"{path} is not a progress file of this course; expected a {NAME}."
             )
         return cls(tries, set(right), hints)
 
@@ -72,7 +72,7 @@ class Progress:
             write_atomically(self.path(), lambda file: file.write(text.encode()))
         except OSError as error:
             warnings.warn(
-                f"Your progress could not be kept in {self.path()} ({error}). The "
+                f"Your progress could not be saved in {self.path()} ({error}). The "
                 "check is not affected; TLCOURSE_PROGRESS chooses another file.",
                 stacklevel=callers_level(),
             )
@@ -110,7 +110,7 @@ def _set_aside(path: Path, reason: UserInputError) -> None:
     with suppress(OSError):
         path.replace(aside)
         warnings.warn(
-            f"{reason} It is now called {aside.name}, and a new one is begun. A copy "
-            "from another machine comes in with tl.check.restore(file).",
+            f"{reason} It was renamed to {aside.name}, and a new one was started. To add a copy "
+            "from another machine, call tl.check.restore(file).",
             stacklevel=callers_level(),
         )

@@ -8,7 +8,7 @@ from ..server import SOLUTIONS
 
 # The first line of a solution, and all of it that a folded cell shows.
 FIRST_LINE = "# Solution: click to open"
-HELD_BACK = "This solution was not run. To run it, run this cell once more."
+HELD_BACK = "This solution was not run. To run it, run this cell again."
 
 _last_cell = ""  # the one that ran before
 

@@ -9,13 +9,11 @@ from .base import Answer, Widget
 from .drawing import DrawAKanji
 from .mistakes import MistakeBrowser
 from .recording import RecordAWord
-from .sliders import LabelSlider
 from .uploads import TryYourOwn
 
 __all__ = [
     "Answer",
     "DrawAKanji",
-    "LabelSlider",
     "MistakeBrowser",
     "RecordAWord",
     "TryYourOwn",

@@ -2,19 +2,23 @@
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
+from matplotlib.axes import Axes
 
-from ..errors import TLCourseError, printable
-from ..features.decoding import open_image
-from ..foreign_text import escape_attribute, escape_html
+from ..errors import printable
+from ..foreign_text import escape_attribute, escape_html, escape_mathtext
 from ..plots.figure import Figure, sentence
 from ..server import VIEW
+
+# Words that a picture shows, too: for screen readers, which read them when they change.
+HEARD_ALONE = "position: absolute; width: 1px; height: 1px; overflow: hidden"
+CELL = "padding: 0 6px; line-height: 1.4"  # of a table of bars
+NAME = f"{CELL}; text-align: left"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,10 +29,15 @@ class Answer:
     ----------
     text : str
         All of it in words; also the figure's description.
+    draw : callable, optional
+        Draws the figure.
+    html : str
+        What a widget shows in the place of words and figure, where it is not empty.
     """
 
     text: str
-    draw: Callable[[], Figure] = Figure
+    draw: Callable[[], Figure] | None = None
+    html: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", printable(self.text, lines=True))
@@ -36,7 +45,7 @@ class Answer:
     @cached_property
     def figure(self) -> Figure:
         """The figure, drawn when it is first used."""
-        figure = self.draw()
+        figure = self.draw() if self.draw else Figure()
         figure.alt = sentence(self.text)
         return figure
 
@@ -55,18 +64,17 @@ class Answer:
 
 
 class Widget(ABC):
-    """A control of ipywidgets with the answer to its value, and a static answer.
+    """A list of ipywidgets with the answer to what is chosen, and a static answer.
 
     `ipywidgets.interactive_output` would write into an Output widget, for which an
     executed notebook can wait for ever.
     """
 
-    control_class: str
-    options: dict[str, Any]  # of the control; "value" is the first position
+    options: dict[str, Any]  # of the list; "value" is the first position
 
     @abstractmethod
     def _answer_to(self, value: Any) -> Answer:
-        """The answer to a value of the control."""
+        """The answer to a value of the list."""
 
     @property
     def default(self) -> Answer:
@@ -75,13 +83,11 @@ class Widget(ABC):
 
     @cached_property
     def box(self) -> Any:
-        """Control and answer, an `ipywidgets.Widget`, made when it is first used."""
+        """List and answer, an `ipywidgets.Widget`, made when it is first used."""
         import ipywidgets
 
         style = {"description_width": "initial"}
-        self.control = getattr(ipywidgets, self.control_class)(
-            style=style, layout={"width": "95%"}, **self.options
-        )
+        self.control = ipywidgets.Dropdown(style=style, **self.options)
         self.words, self.picture = ipywidgets.HTML(), ipywidgets.HTML()
         self.control.observe(lambda change: self._update(change["new"]), "value")
         parts = self._arrange(ipywidgets)
@@ -93,11 +99,19 @@ class Widget(ABC):
         return [self.control, self.words, self.picture]
 
     def _update(self, value: Any) -> None:
-        self._display(self._answer_to(value))
+        self._show(self._answer_to(value))
 
-    def _display(self, answer: Answer) -> None:
-        self.words.value = answer.words
-        self.picture.value = image(answer.figure._repr_png_(), answer.figure.alt)
+    def _show(self, answer: Answer) -> None:
+        """Show an answer: its HTML, or its picture, or its words."""
+        has_picture = answer.draw is not None and not answer.html
+        png = answer.figure._repr_png_() if has_picture else b""
+        self._show_picture(png, sentence(answer.text))
+        self.words.value = answer.html or answer.words
+        if png and self.picture is not None:
+            self.words.value = f'<div style="{HEARD_ALONE}">{answer.words}</div>'
+
+    def _show_picture(self, png: bytes, alt: str) -> None:
+        self.picture.value = image(png, alt) if png else ""
 
     def __repr__(self) -> str:
         return self.default.text
@@ -110,60 +124,25 @@ class Widget(ABC):
         return data, metadata
 
 
-class OwnWidget(Widget):
-    """A widget that answers to what is a learner's own, or to examples in a list.
+def label_bars(axes: Axes, names: Sequence[str], shares: Sequence[float]) -> None:
+    """Draw shares as bars from top to bottom, each with its name and its percentage."""
+    axes.axis("off")
+    axes.set(xlim=(0, 1), ylim=(len(names) - 0.4, -0.6))
+    axes.barh(range(len(names)), shares, color="#9ecae1")
+    for row, (name, share) in enumerate(zip(names, shares, strict=True)):
+        text = f"{escape_mathtext(name)} {share:.0%}"
+        axes.text(0.02, row, text, va="center", fontsize=8)
 
-    The answer's picture is painted on a canvas of ipycanvas: what is on it is no part
-    of the state, which notebooks on Colab save. Without ipycanvas there are words only.
-    """
 
-    control_class = "Dropdown"
-    own = -1  # in the list of examples; None would leave the list empty
-    canvas: Any = None
-    _png = b""
-
-    def _arrange_beside(self, ipywidgets: Any, *others: Any) -> list:
-        self.control.layout.width = "auto"
-        parts = [ipywidgets.HBox([*others, self.control]), self.words]
-        if has_canvas():
-            from ipycanvas import Canvas
-
-            self.canvas = Canvas()
-            self.canvas.on_client_ready(self._paint)
-            parts.append(self.canvas)
-        return parts
-
-    def _update(self, value: Any) -> None:
-        nothing_yet = Answer("Nothing of your own is here yet.")
-        self._show(lambda: nothing_yet if value == self.own else self._answer_to(value))
-
-    def _show_own(self, answer: Callable[[], Answer]) -> None:
-        self.control.value = self.own
-        self._show(answer)
-
-    def _show(self, answer: Callable[[], Answer]) -> None:
-        """Show an answer, or in a sentence why there is none."""
-        try:
-            made = answer()
-            self._png = made.figure._repr_png_() if made.draw is not Figure else b""
-        except (TLCourseError, MemoryError) as error:
-            sentence = str(error) or "It is too large for this machine's memory."
-            made, self._png = Answer(sentence), b""
-        self.words.value = made.words
-        self._paint()
-
-    def _paint(self) -> None:
-        if self.canvas is None:
-            return
-        from ipycanvas import hold_canvas
-
-        with hold_canvas():
-            self.canvas.clear()
-            self.canvas.layout.display = None if self._png else "none"
-            if self._png:
-                pixels = np.asarray(open_image(self._png).convert("RGB"))
-                self.canvas.height, self.canvas.width = pixels.shape[:2]
-                self.canvas.put_image_data(pixels)
+def bars(title: str, names: Sequence[str], shares: Sequence[float]) -> str:
+    """The same as HTML."""
+    rows = "".join(
+        f'<tr><td style="{NAME}">{escape_html(name)}</td><td style="{CELL}">'
+        f'<progress value="{share:.3f}"></progress></td>'
+        f'<td style="{CELL}">{share:.0%}</td></tr>'
+        for name, share in zip(names, shares, strict=True)
+    )
+    return f"<table><caption><b>{escape_html(title)}</b></caption>{rows}</table>"
 
 
 def image(png: bytes, alt: str) -> str:
@@ -171,14 +150,3 @@ def image(png: bytes, alt: str) -> str:
     data = base64.b64encode(png).decode()
     source = f'style="max-width: 100%" src="data:image/png;base64,{data}"'
     return f'<img alt="{escape_attribute(alt)}" {source}>'
-
-
-def has_canvas() -> bool:
-    """Whether ipycanvas is installed; Colab is told that it may show a canvas."""
-    if not find_spec("ipycanvas"):
-        return False
-    if find_spec("google") and find_spec("google.colab"):
-        from google.colab import output
-
-        output.enable_custom_widget_manager()
-    return True

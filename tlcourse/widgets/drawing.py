@@ -1,5 +1,6 @@
 """Draw a Kanji: what networks predict for it, side by side, after each stroke."""
 
+import io
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,11 +11,12 @@ from PIL import Image, ImageDraw
 from ..datasets import kanji_meanings
 from ..datasets.core import Dataset
 from ..errors import UserInputError, printable
-from ..features.pictures import resize
 from ..foreign_text import escape_mathtext
-from ..plots.figure import COLOURS, WIDTH, Figure
+from ..plots.figure import WIDTH, Figure
+from ..training.evaluation import keras_outputs
 from ..validation import as_array
-from .base import Answer, Widget, has_canvas
+from .base import Answer, Widget, bars, image, label_bars
+from .own import has_canvas
 
 SIDE, BOX = 28, 20  # MNIST's picture, and the box that the strokes are scaled into
 PEN = 1.9  # pixels, as most pens of the data set
@@ -22,6 +24,10 @@ FINE = 8  # drawn so many times larger, so that edges become grey
 ZOOM = 10  # canvas pixels for a pixel of the picture
 TOP = 5  # classes that are shown
 OWN = -1  # in the list of characters; None would leave the list empty
+SIDE_BY_SIDE = "display: flex; flex-wrap: wrap; gap: 8px 24px"
+INVITATION = (
+    "Draw a character in the black square, or choose one from the list below it."
+)
 WITHOUT_CANVAS = (
     "To draw, run %pip install ipycanvas==0.14.3, load this page again, and run the "
     "cells from the top."
@@ -35,34 +41,42 @@ class DrawAKanji(Widget):
 
     Parameters
     ----------
-    networks : mapping of str to object
-        Name -> an object with `predict_proba(images)`, or a `keras.Model` from pixels
-        in [0, 255] to probabilities.
+    networks : mapping of str to keras.Model
+        Name -> a `keras.Model` from pixels (28, 28) in [0, 255] to probabilities.
     dataset : Dataset
         What they were trained on: `tl.load_dataset("kanji")`, or some of its classes.
     """
-
-    control_class = "Dropdown"
 
     def __init__(self, networks: Mapping[str, Any], dataset: Dataset) -> None:
         if not networks:
             raise UserInputError("networks is empty; expected {name: network}.")
         self._networks, self._dataset = networks, dataset
-        self._meanings, self._names = kanji_meanings(), dataset.class_names
+        self._names = dataset.class_names
+        self._meanings = [kanji_meanings().get(name, "") for name in self._names]
         self._strokes: list[list[tuple[float, float]]] = []
         self._is_drawing = False
         self.canvas: Any = None  # of ipycanvas, if there is one
         for name, network in networks.items():
-            classes = len(_probabilities(name, network, self._example(0)))
-            if classes != len(self._names):
-                raise UserInputError(
-                    f"{name!r} has {classes} classes and {dataset.name} has "
-                    f"{len(self._names)}; expected those that it was trained on."
-                )
-        texts = (f"{name} {self._meanings.get(name, '')}" for name in self._names)
-        options = [(printable(text), label) for label, text in enumerate(texts)]
-        options = [("my drawing", OWN), *options]
-        self.options = {"options": options, "value": 0, "description": "Show"}
+            self._check(name, network)
+        texts = map(" ".join, zip(self._names, self._meanings, strict=True))
+        options = [("my drawing", OWN)]
+        options += [(printable(text), label) for label, text in enumerate(texts)]
+        self.options = {"options": options, "value": OWN, "description": "or"}
+
+    def _check(self, name: str, network: Any) -> None:
+        """Refuse what is no network from these pictures to these classes."""
+        _, *size = getattr(network, "input_shape", (None,))
+        _, *classes = getattr(network, "output_shape", (None,))
+        if size not in ([SIDE, SIDE], [SIDE, SIDE, 1]) or classes != [len(self._names)]:
+            raise UserInputError(
+                f"{name!r} takes {size or 'nothing'} and returns {classes or 'nothing'}; "
+                f"expected a Keras network from pictures ({SIDE}, {SIDE}) to the "
+                f"{len(self._names)} classes of {self._dataset.name}."
+            )
+
+    @property
+    def default(self) -> Answer:
+        return self._answer_to(0)
 
     def _answer_to(self, value: int) -> Answer:
         return self.answer(self._example(value))
@@ -81,36 +95,55 @@ class DrawAKanji(Widget):
             A stroke is a sequence of points (x, y), y downwards, at any scale; an array
             is a picture, uint8, white on black.
         """
-        picture, best, lines = as_picture(drawing), {}, []
+        picture, likely, lines = as_picture(drawing), {}, []
         for name, network in self._networks.items():
-            values = _probabilities(name, network, picture)
-            top = np.argsort(-values, kind="stable")[:TOP]
-            characters = [self._names[k] for k in top]
-            meanings = [self._meanings.get(character, "") for character in characters]
-            best[name] = (meanings, values[top])
+            pixels = picture.reshape(-1, *network.input_shape[1:])
+            values = keras_outputs(network, pixels.astype(np.float32))[0]
+            best = np.argsort(-values, kind="stable")[:TOP].tolist()
+            likely[name] = dict(zip(best, values[best].tolist(), strict=True))
             texts = (
-                f"{character} ({meaning}) {share:.0%}"
-                for character, meaning, share in zip(
-                    characters, meanings, values[top], strict=True
-                )
+                f"{self._names[label]} ({self._meanings[label]}) {values[label]:.0%}"
+                for label in best
             )
             lines.append(f"{name}: {', '.join(texts)}")
-        return Answer("\n".join(lines), partial(_draw, picture, best))
+        draw = partial(self._draw, picture, likely)
+        return Answer("\n".join(lines), draw, self._as_html(picture, likely))
+
+    def _as_html(self, picture: np.ndarray, likely: dict[str, dict]) -> str:
+        """The input and each network's classes, with the characters: browsers can."""
+        content = io.BytesIO()
+        Image.fromarray(picture).resize((2 * SIDE, 2 * SIDE), 0).save(content, "png")
+        parts = [f"<div>Input of the networks<br>{image(content.getvalue(), '')}</div>"]
+        for name, classes in likely.items():
+            names = [f"{self._names[k]} {self._meanings[k]}" for k in classes]
+            parts.append(bars(name, names, [*classes.values()]))
+        return f'<div role="status" style="{SIDE_BY_SIDE}">{"".join(parts)}</div>'
+
+    def _draw(self, picture: np.ndarray, likely: dict[str, dict]) -> Figure:
+        """The input and each network's classes, in English: every font can write it."""
+        sheet = Figure(figsize=(WIDTH, 2), layout="constrained")
+        first, *others = sheet.subplots(1, 1 + len(likely))
+        first.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        first.set(xticks=[], yticks=[])
+        first.set_title("input of the networks", fontsize=9)
+        for axes, (name, classes) in zip(others, likely.items(), strict=True):
+            axes.set_title(escape_mathtext(name), fontsize=9)
+            names = [self._meanings[label] for label in classes]
+            label_bars(axes, names, [*classes.values()])
+        return sheet
 
     def _arrange(self, ipywidgets: Any) -> list:
         self.undo = ipywidgets.Button(description="Undo a stroke")
         self.clear = ipywidgets.Button(description="Clear")
         self.undo.on_click(lambda _: self._set_strokes(self._strokes[:-1]))
         self.clear.on_click(lambda _: self._set_strokes([]))
-        self.control.layout.width = "18em"
         if not has_canvas():
             note = Answer(WITHOUT_CANVAS).words
-            return [ipywidgets.HTML(note), self.control, self.words, self.picture]
+            return [ipywidgets.HTML(note), self.control, self.words]
         from ipycanvas import Canvas
 
         self.canvas = canvas = Canvas(width=SIDE * ZOOM, height=SIDE * ZOOM)
         canvas.layout.width = canvas.layout.height = f"{SIDE * ZOOM}px"
-        canvas.layout.border = "1px solid gray"
         canvas.on_mouse_down(self._begin)
         canvas.on_mouse_move(self._move)
         canvas.on_mouse_up(self._end)
@@ -120,13 +153,21 @@ class DrawAKanji(Widget):
         canvas.on_touch_end(self._end)
         canvas.on_touch_cancel(self._end)
         canvas.on_client_ready(self._paint)
-        controls = ipywidgets.VBox([self.control, self.undo, self.clear])
-        return [ipywidgets.HBox([canvas, controls]), self.words, self.picture]
+        for part in (self.undo, self.clear):
+            part.layout.width = "138px"
+        self.control.layout.width = f"{SIDE * ZOOM}px"
+        buttons = ipywidgets.HBox([self.undo, self.clear])
+        left = ipywidgets.VBox([canvas, buttons, self.control])
+        self.words.layout.flex, self.words.layout.min_width = "1 1 0", "250px"
+        wraps = {"flex_flow": "row wrap", "grid_gap": "0 24px"}
+        return [ipywidgets.HBox([left, self.words], layout=wraps)]
 
     def _begin(self, x: float, y: float) -> None:
         self.control.value = OWN
         self._is_drawing = True
         self._strokes.append([(x, y)])
+        if len(self._strokes) == 1:
+            self._paint()  # without the invitation
 
     def _move(self, x: float, y: float) -> None:
         if self._is_drawing:
@@ -142,19 +183,12 @@ class DrawAKanji(Widget):
         self.control.value = OWN  # which clears all strokes
         self._strokes = strokes
         self._paint()
-        self._show(strokes)
+        self._show(self.answer(strokes) if strokes else Answer(INVITATION))
 
     def _update(self, value: int) -> None:
         self._strokes = []
         self._paint()
-        self._show([] if value == OWN else self._example(value))
-
-    def _show(self, drawing: Sequence | np.ndarray) -> None:
-        if len(drawing):
-            self._display(self.answer(drawing))
-        else:
-            self.words.value = Answer("Draw a character.").words
-            self.picture.value = ""
+        self._show(Answer(INVITATION) if value == OWN else self._answer_to(value))
 
     def _paint(self) -> None:
         """Paint the whole canvas, also for a browser that was opened later."""
@@ -170,43 +204,12 @@ class DrawAKanji(Widget):
             if label != OWN:
                 large = np.kron(self._example(label), np.ones((ZOOM, ZOOM), np.uint8))
                 canvas.put_image_data(np.repeat(large[..., None], 3, axis=-1))
+            elif not self._strokes:
+                canvas.fill_style, canvas.font = "silver", "20px sans-serif"
+                canvas.text_align = "center"
+                canvas.fill_text("Draw here", SIDE * ZOOM / 2, SIDE * ZOOM / 2)
             for stroke in self._strokes:
                 canvas.stroke_lines(stroke if len(stroke) > 1 else stroke * 2)
-
-
-def _probabilities(name: str, network: Any, picture: np.ndarray) -> np.ndarray:
-    """Probabilities (classes,) of a picture, uint8 (28, 28)."""
-    if hasattr(network, "predict_proba"):
-        return np.asarray(network.predict_proba(picture[None]))[0]
-    if not hasattr(network, "input_shape"):
-        raise UserInputError(
-            f"{name!r} is a {type(network).__name__}; expected an object with "
-            "predict_proba(images), or a Keras network of pictures."
-        )
-    _, height, width, *channels = network.input_shape
-    pixels = resize(
-        np.repeat(picture[..., None], 3, axis=-1), (height or SIDE, width or SIDE)
-    )
-    pixels = pixels[..., : channels[0]] if channels else pixels[..., 0]
-    return np.asarray(network(pixels[None].astype(np.float32), training=False))[0]
-
-
-def _draw(picture: np.ndarray, best: dict[str, tuple]) -> Figure:
-    """The input and each network's classes, in English: every font can write it."""
-    sheet = Figure(figsize=(WIDTH, 2.2), layout="constrained")
-    first, *others = sheet.subplots(1, 1 + len(best))
-    first.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    first.set(xticks=[], yticks=[])
-    first.set_title("input of the networks", fontsize=9)
-    for number, (axes, name) in enumerate(zip(others, best, strict=True)):
-        meanings, values = best[name]
-        colour = COLOURS[number % len(COLOURS)]
-        axes.barh(range(len(values)), 100 * values, color=colour)
-        axes.set_yticks(range(len(values)), meanings, fontsize=8)
-        axes.invert_yaxis()
-        axes.set(xlabel="probability (%)", xlim=(0, 100))
-        axes.set_title(escape_mathtext(name), fontsize=9)
-    return sheet
 
 
 def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
@@ -224,7 +227,7 @@ def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
         return drawing
     strokes = [_points(stroke) for stroke in drawing]
     if not strokes:
-        raise UserInputError("drawing is empty; expected a stroke at least.")
+        raise UserInputError("drawing is empty; expected at least one stroke.")
     points = np.concatenate(strokes)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
     scale = (BOX - PEN) / extent.max() if extent.max() else 1.0
@@ -232,11 +235,10 @@ def as_picture(drawing: Sequence | np.ndarray) -> np.ndarray:
     fine = Image.new("L", (SIDE * FINE, SIDE * FINE))
     pen, radius = ImageDraw.Draw(fine), PEN * FINE / 2
     for stroke in strokes:
-        path = [tuple(point) for point in ((stroke - low) * scale + margin) * FINE]
-        if len(path) > 1:
-            pen.line(path, fill=255, width=round(2 * radius), joint="curve")
-        for x, y in (path[0], path[-1]):  # round ends
-            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+        path = ((stroke - low) * scale + margin) * FINE
+        pen.line([*map(tuple, path)], fill=255, width=round(2 * radius), joint="curve")
+        for point in (path[0], path[-1]):  # round ends
+            pen.ellipse([*(point - radius), *(point + radius)], fill=255)
     picture = np.asarray(fine.resize((SIDE, SIDE), Image.Resampling.BOX))
     for axis in (0, 1):
         weights = picture.sum(axis=1 - axis, dtype=float)

@@ -3,52 +3,23 @@
 from functools import partial
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from .. import validation
 from ..datasets.core import Split
-from ..errors import UserInputError, printable
+from ..errors import printable
 from ..foreign_text import escape_mathtext
 from ..plots import pictures
 from ..plots.figure import Figure, check_lengths
 from ..training.evaluation import ConfusionMatrix
 from .base import Answer, Widget
+from .own import Neighbours
 
 SHOWN = 4  # pictures of a cell
-NEIGHBOURS = 3  # of each picture
+MOST_NAMED = 8  # classes of a matrix with names
 MOST_LISTED = 200  # kinds of mistakes
-
-
-class Neighbours:
-    """The training pictures that are nearest to others, by cosine similarity."""
-
-    def __init__(self, train: Split, features: ArrayLike) -> None:
-        from sklearn.neighbors import NearestNeighbors
-
-        if not isinstance(train, Split):
-            raise UserInputError(
-                f"train is {validation.shown(train)}; expected a split of a data set, "
-                "such as solar.train."
-            )
-        rows = validation.features(features)
-        check_lengths(train=train, train_features=rows)
-        self.train, self.width = train, rows.shape[1]
-        self._index = NearestNeighbors(metric="cosine", algorithm="brute").fit(rows)
-
-    def of(self, features: np.ndarray) -> list[tuple[int, str, float]]:
-        """Row, class and cosine of the nearest to one row of features."""
-        count = min(NEIGHBOURS, len(self.train))
-        (distances,), (rows,) = self._index.kneighbors(features[None], count)
-        names = (printable(name) for name in self.train.label_names[rows])
-        return list(zip(rows.tolist(), names, 1 - distances, strict=True))
-
-    def shown(self, neighbours: list[tuple]) -> tuple[list, list[str]]:
-        """Their pictures and titles."""
-        pictures = [self.train.images[row] for row, _, _ in neighbours]
-        titles = [
-            f"near: {name}\ncosine {cosine:.2f}" for _, name, cosine in neighbours
-        ]
-        return pictures, titles
 
 
 class MistakeBrowser(Widget):
@@ -66,8 +37,6 @@ class MistakeBrowser(Widget):
         The training pictures, of which the nearest are shown, and their features.
     """
 
-    control_class = "Dropdown"
-
     def __init__(
         self,
         split: Split,
@@ -76,17 +45,18 @@ class MistakeBrowser(Widget):
         train: Split,
         train_features: ArrayLike,
     ) -> None:
-        check_lengths(pictures=split, probabilities=probabilities)
         self._split, self._names = split, split.class_names
         self._probabilities = np.asarray(probabilities)
-        check_lengths(class_names=self._names, columns=self._probabilities.T)
-        self._predicted = self._probabilities.argmax(axis=1)
-        self._neighbours = Neighbours(train, train_features)
         self._features = validation.features(features)
-        check_lengths(pictures=split, features=self._features)
+        given = {"probabilities": probabilities, "features": self._features}
+        check_lengths(pictures=split, **given)
+        check_lengths(class_names=self._names, columns=self._probabilities.T)
+        self._neighbours = Neighbours(train, train_features)
         columns = np.transpose(train_features)
         check_lengths(columns=self._features.T, columns_in_training=columns)
+        self._predicted = self._probabilities.argmax(axis=1)
         matrix = ConfusionMatrix.of(split.labels, self._predicted, self._names)
+        self._counts = matrix.counts
         cells, right = matrix.worst(MOST_LISTED), matrix.counts.diagonal().tolist()
         cells += [(*2 * (name,), n) for name, n in zip(self._names, right, strict=True)]
         texts = [f"{count} × {true} predicted as {as_}" for true, as_, count in cells]
@@ -104,8 +74,9 @@ class MistakeBrowser(Widget):
 
     def _answer_to(self, value: tuple[str, str]) -> Answer:
         true, predicted = map(self._names.index, value)
-        cell = (self._split.labels == true) & (self._predicted == predicted)
-        rows = np.flatnonzero(cell)
+        cell = (true, predicted)
+        in_cell = (self._split.labels == true) & (self._predicted == predicted)
+        rows = np.flatnonzero(in_cell)
         rows = rows[np.argsort(-self._probabilities[rows, predicted], kind="stable")]
         title = f"{value[0]} predicted as {value[1]}: {len(rows) or 'none'}"
         if len(rows) > SHOWN:
@@ -116,7 +87,7 @@ class MistakeBrowser(Widget):
             shares = ", ".join(self._best_two(row))
             names = ", ".join(name for _, name, _ in neighbours)
             lines.append(f"picture {row}: {shares}; nearest training pictures: {names}")
-        return Answer("\n".join(lines), partial(self._draw, title, near))
+        return Answer("\n".join(lines), partial(self._draw, title, cell, near))
 
     def _best_two(self, row: int) -> list[str]:
         """The two most probable classes of a picture, with their probabilities."""
@@ -124,14 +95,31 @@ class MistakeBrowser(Widget):
         best = np.argsort(-values, kind="stable")[:2]
         return [f"{printable(self._names[k])} {values[k]:.0%}" for k in best]
 
-    def _draw(self, title: str, near: dict[int, list[tuple]]) -> Figure:
-        """A row for each picture: itself, then its neighbours."""
-        if not near:
-            return Figure(figsize=(4, 0.6))
-        images, titles = [], []
+    def _draw(
+        self, title: str, cell: tuple[int, int], near: dict[int, list[tuple]]
+    ) -> Figure:
+        """The matrix with the cell; a row for each picture and its neighbours."""
+        images: list = []
+        titles: list[str] = []
         for row, neighbours in near.items():
             nearest, texts = self._neighbours.shown(neighbours)
-            images += [self._split.images[row], *nearest]
-            titles += ["\n".join(self._best_two(row)), *texts]
-        columns = len(images) // len(near)
-        return pictures(images, titles, columns, escape_mathtext(title, 100))
+            images += [None, self._split.images[row], *nearest]
+            titles += ["", "\n".join(self._best_two(row)), *texts]
+        columns = len(images) // max(len(near), 1)
+        title = escape_mathtext(title, 100)
+        sheet = pictures(images or [None], titles or [""], max(columns, 1), title)
+        self._draw_matrix(sheet.axes[0], *cell)
+        return sheet
+
+    def _draw_matrix(self, axes: Axes, true: int, predicted: int) -> None:
+        """The confusion matrix as a heat map, and a frame around one of its cells."""
+        of_class = self._counts.sum(axis=1, keepdims=True)
+        axes.axis("on")
+        axes.imshow(self._counts / np.maximum(of_class, 1), "Blues", vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[], ylabel="true class")
+        axes.set_xlabel("predicted, in this order", fontsize=8)
+        if len(self._names) <= MOST_NAMED:
+            names = [escape_mathtext(name, 12) for name in self._names]
+            axes.set_yticks(range(len(names)), names, fontsize=7)
+        corner = (predicted - 0.5, true - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="#D55E00", lw=3))

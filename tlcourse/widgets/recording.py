@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..datasets.core import Split
-from ..errors import UserInputError, printable
+from ..errors import UserInputError
 from ..features import audio
 from ..features.log_mel import HOP
 from ..models.speech import PretrainedSpeechModel
 from ..plots.figure import Figure
 from ..plots.sounds import spectrograms
 from ..validation import shown
-from .base import Answer, OwnWidget
-from .mistakes import Neighbours
+from .base import Answer
+from .own import OwnWidget, in_words
 
-EXAMPLES = 10  # recordings in the list
 RATE = audio.SAMPLE_RATE
 SECONDS, SHORTEST = 2, 0.1  # of a recording in the browser; of a word
 CLICK, RANGE, MARGIN = 6, 25, 5  # frames, decibels, frames: see `_without_silence`
@@ -56,7 +55,7 @@ SCRIPT = f"""
     button.textContent = name;
   }}
   const field = button.closest('.record-a-word').querySelector('textarea');
-  field.value = text || '!it heard nothing';
+  field.value = text || '!nothing was heard';
   for (const kind of ['input', 'change'])
     field.dispatchEvent(new Event(kind, {{bubbles: true}}));
 }})(this)"""
@@ -112,26 +111,7 @@ class RecordAWord(OwnWidget):
                 f"model is {shown(model)}; expected "
                 'tl.load_pretrained_model("speech_embedding").'
             )
-        self._model, self._neighbours = model, Neighbours(train, train_features)
-        if self._neighbours.width != model.feature_dim:
-            raise UserInputError(
-                f"train_features has rows of {self._neighbours.width:,} numbers; "
-                f"expected {model.feature_dim}, of model.extract_features(recordings)."
-            )
-        examples = train if examples is None else examples
-        if not isinstance(examples, Split) or not len(examples):
-            raise UserInputError(
-                f"examples is {shown(examples)}; expected a split of recordings, such "
-                'as tl.load_dataset("words").test.'
-            )
-        self._examples = examples.recordings[:EXAMPLES]
-        names = map(printable, examples.label_names[:EXAMPLES])
-        texts = [f"recording {row}, {name}" for row, name in enumerate(names)]
-        options = [("my own", self.own), *zip(texts, range(len(texts)), strict=True)]
-        self.options = {"options": options, "value": 0, "description": "or"}
-
-    def _answer_to(self, value: int) -> Answer:
-        return self.answer(self._examples[value])
+        self._begin(model, train, train_features, examples)
 
     def answer(
         self,
@@ -162,8 +142,9 @@ class RecordAWord(OwnWidget):
         # Without the cache: the recording is its owner's alone.
         features = self._model.extract_features([word], RATE, cache=False)
         near = self._neighbours.of(features[0])
-        likely = ", ".join(f"{name} (cosine {cosine:.2f})" for _, name, cosine in near)
-        return Answer(f"Nearest: {likely}.", partial(self._draw, word, *near[0][:2]))
+        return Answer(
+            f"Nearest: {in_words(near)}.", partial(self._draw, word, *near[0][:2])
+        )
 
     def _draw(self, word: np.ndarray, row: int, name: str) -> Figure:
         nearest = audio.read_audio(self._neighbours.train.recordings[row])
@@ -171,17 +152,19 @@ class RecordAWord(OwnWidget):
         return spectrograms(both, ["this recording", f"nearest: {name}"])
 
     def _arrange(self, ipywidgets: Any) -> list:
-        button = ipywidgets.HTML(BUTTON)
-        self.received = ipywidgets.Textarea(layout={"display": "none"})
-        self.received.observe(self._received, "value")
-        parts = self._arrange_beside(ipywidgets, button, self.received)
+        parts = super()._arrange(ipywidgets)
         parts[0].add_class("record-a-word")
         return parts
+
+    def _buttons(self, ipywidgets: Any) -> list:
+        self.received = ipywidgets.Textarea(layout={"display": "none"})
+        self.received.observe(self._received, "value")
+        return [ipywidgets.HTML(BUTTON), self.received]
 
     def _received(self, change: dict) -> None:
         if text := change["new"]:
             self.received.value = ""  # so that no notebook keeps it
-            self._show_own(lambda: self._answer_to_browser(text))
+            self._show_own(self._answer_to_browser, text)
 
     def _answer_to_browser(self, text: str) -> Answer:
         try:
@@ -190,7 +173,7 @@ class RecordAWord(OwnWidget):
             samples = np.frombuffer(base64.b64decode(text, validate=True), "<i2")
         except ValueError as error:
             raise UserInputError(
-                f"The browser has not recorded anything: {error}. Allow this page to use "
+                f"The browser recorded nothing: {error}. Allow this page to use "
                 "the microphone, or pass a file's path to the widget's answer()."
             ) from None
         return self.answer(samples, RATE)

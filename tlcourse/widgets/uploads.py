@@ -20,13 +20,17 @@ from ..plots.grids import lay_over
 from ..server import UPLOAD
 from ..training.probe import LinearProbe
 from ..validation import shown
-from .base import Answer, OwnWidget
-from .mistakes import Neighbours
+from .base import Answer, label_bars
+from .own import OwnWidget, in_words
 
-EXAMPLES = 10  # pictures in the list
 # Of a file: without `tlcourse.server` Jupyter's closes the connection on larger messages.
 MEGABYTES = int(os.environ.get(UPLOAD, 10))
-ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
+LIKELY = 5  # classes that are shown
+REGIONS = (
+    ("at the top left", "at the top", "at the top right"),
+    ("on the left", "in the middle", "on the right"),
+    ("at the bottom left", "at the bottom", "at the bottom right"),
+)
 
 
 class TryYourOwn(OwnWidget):
@@ -66,22 +70,14 @@ class TryYourOwn(OwnWidget):
                 "vision model of tl.load_pretrained_model() and the linear probe that "
                 "tl.train_classifier returns."
             )
-        self._model, self._classifier = model, classifier
-        self._neighbours = Neighbours(train, train_features)
+        self._begin(model, train, train_features, examples)
+        self._classifier = classifier
         self._weights, _ = classifier.kernel_and_bias()
-        if {len(self._weights), self._neighbours.width} != {model.feature_dim}:
+        if len(self._weights) != model.feature_dim:
             raise UserInputError(
-                f"{model.name} has {model.feature_dim:,} features; expected a "
-                "classifier and train_features of model.extract_features(images)."
+                f"classifier was trained on {len(self._weights):,} features; expected "
+                f"the {model.feature_dim:,} of {model.name}."
             )
-        self._examples = train if examples is None else examples
-        names = self._examples.label_names[:EXAMPLES]
-        texts = [printable(f"picture {row}, {name}") for row, name in enumerate(names)]
-        options = [("my own", self.own), *zip(texts, range(len(texts)), strict=True)]
-        self.options = {"options": options, "value": 0, "description": "or"}
-
-    def _answer_to(self, value: int) -> Answer:
-        return self.answer(self._examples.images[value])
 
     def answer(
         self, picture: str | PathLike | bytes | np.ndarray, name: str | None = None
@@ -102,54 +98,64 @@ class TryYourOwn(OwnWidget):
             content = picture
         else:
             content, name = read_file(picture), name or str(picture)
-        size = InputSize(*self._model.input_size, self._model.resize)
+        height, width = self._model.input_size
+        size = InputSize(height, width, self._model.resize)
         pixels = prepare(content, size, name or "the picture", BitDepth())
         last = list(self._model.blocks)[-1]
         # Without the cache: the picture is its owner's alone.
         features = self._model.extract_features([pixels], cache=False)
         grid = self._model.activations([pixels], last, cache=False)[0]
         probabilities = self._classifier.predict_proba(features)[0]
-        best = np.argsort(-probabilities, kind="stable")[:5]
+        best = np.argsort(-probabilities, kind="stable")[:LIKELY]
         heat = np.maximum(grid.astype(np.float32) @ self._weights[:, best[0]], 0)
         heat = heat / heat.max() if heat.max() > 0 else heat
         names = [printable(self._classifier.class_names[k]) for k in best]
-        shares = [f"{probability:.0%}" for probability in probabilities[best]]
+        shares = probabilities[best]
+        likely = dict(zip(names, shares, strict=True))
         near = self._neighbours.of(features[0])
-        likely = ", ".join(map(" ".join, zip(names, shares, strict=True)))
-        like = ", ".join(f"{name} (cosine {cosine:.2f})" for _, name, cosine in near)
-        text = f"{likely}.\nNearest training pictures: {like}.\n"
-        text += f"Evidence for {names[0]}: most in the {_region(heat)}."
-        title = "\n".join(map(" ".join, zip(shares, names, strict=True)))
-        return Answer(text, partial(self._draw, title, pixels, heat, near))
+        text = ", ".join(f"{name} {share:.0%}" for name, share in likely.items())
+        text += f".\nNearest training pictures: {in_words(near)}.\n"
+        text += f"The strongest evidence for {names[0]} is {_region(heat)}."
+        return Answer(text, partial(self._draw, likely, pixels, heat, near))
 
     def _draw(
-        self, title: str, pixels: np.ndarray, heat: np.ndarray, near: list[tuple]
+        self,
+        likely: dict[str, float],
+        pixels: np.ndarray,
+        heat: np.ndarray,
+        near: list[tuple],
     ) -> Figure:
         neighbours, texts = self._neighbours.shown(near)
-        titles = [title, "heat map", *texts]
+        titles = [
+            "probabilities",
+            "the picture",
+            f"evidence for {[*likely][0]}",
+            *texts,
+        ]
         grey = pixels.mean(axis=-1).astype(np.uint8)
-        sheet = pictures([pixels, grey, *neighbours], titles, len(titles))
-        lay_over(sheet.axes[1], heat)
+        sheet = pictures([None, pixels, grey, *neighbours], titles, len(titles))
+        label_bars(sheet.axes[0], [*likely], [*likely.values()])
+        lay_over(sheet.axes[2], heat)
         return sheet
 
-    def _arrange(self, ipywidgets: Any) -> list:
+    def _buttons(self, ipywidgets: Any) -> list:
         self.upload = ipywidgets.FileUpload(
             accept=",".join(sorted(EXTENSIONS)),
             description=f"A picture, up to {MEGABYTES} MB",
             layout={"width": "auto"},
         )
         self.upload.observe(self._uploaded, "value")
-        return self._arrange_beside(ipywidgets, self.upload)
+        return [self.upload]
 
     def _uploaded(self, change: dict) -> None:
         name, content = take_file(self.upload)
         if name is not None:
-            self._show_own(lambda: self._answer_to_file(name, content))
+            self._show_own(self._answer_to_file, name, content)
 
     def _answer_to_file(self, name: str, content: bytes) -> Answer:
         if len(content) > MEGABYTES * 1e6:
             raise UserInputError(
-                f"{name} has {len(content) / 1e6:.1f} MB; expected up to {MEGABYTES}. "
+                f"{name} has {len(content) / 1e6:.1f} MB; expected at most {MEGABYTES}. "
                 "Or pass its path to the widget's answer()."
             )
         return self.answer(content, name)
@@ -173,7 +179,6 @@ def take_file(upload: Any) -> tuple[str | None, bytes]:
 
 
 def _region(heat: np.ndarray) -> str:
-    """Where the map is highest, in words, such as "top left"."""
+    """Where the map is highest, in words, such as "at the top left"."""
     row, column = np.unravel_index(heat.argmax(), heat.shape)
-    down, across = ROWS[3 * row // len(heat)], COLUMNS[3 * column // heat.shape[1]]
-    return f"{down} {across}"
+    return REGIONS[3 * row // len(heat)][3 * column // heat.shape[1]]
