@@ -16,10 +16,12 @@ FLIPS = ("as is", "left-right", "upside-down", "half-turn")
 
 # Lesson 01: labels of each class, None for all
 STAMP_LABELS, KANJI_LABELS = (1, 2, 5, None), (1, 2, 5, 10, 20, None)
-SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, None)
+SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, 500, None)
 SMALL_SIZE = (64, 64)  # pixels for the small CNN, where a picture is larger
 RANDOM_SIDE, RANDOM_KANJI_SIDE = 128, 64  # pixels for the network with random weights
 RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH = 12, (60, 400), 16
+SOLAR_RANDOM_LABELS, SOLAR_RANDOM_SEEDS = (10, 100, 250, None), (0, 1, 2)
+SOLAR_RANDOM_STEPS = (60, 800)  # six epochs of all cells
 OURS = {"probe": "probe", "fine-tune": "fine-tune"}
 
 # Lesson 05
@@ -68,7 +70,13 @@ class RandomWeights:
     was pretrained, or so short a training would leave their averages behind.
     """
 
-    def __init__(self, split, seed: int, side: int = RANDOM_SIDE):
+    def __init__(
+        self,
+        split,
+        seed: int,
+        side: int = RANDOM_SIDE,
+        steps: tuple[int, int] = RANDOM_STEPS,
+    ):
         self._size = (side, side)
         keras.utils.set_random_seed(seed)
         config = tl.load_pretrained_model().copy_network().get_config()
@@ -80,7 +88,7 @@ class RandomWeights:
         base = keras.Model.from_config(config)
         head = keras.layers.Dense(len(split.class_names), activation="softmax")
         self._network = keras.Model(base.input, head(base.output))
-        steps = number_of_steps(len(split), RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH)
+        count = number_of_steps(len(split), RANDOM_EPOCHS, steps, RANDOM_BATCH)
         pixels = self._resized(split.images)
         fit(
             self._network,
@@ -88,7 +96,7 @@ class RandomWeights:
             split.labels,
             split.weights,
             1e-3,
-            steps,
+            count,
             RANDOM_BATCH,
         )
 
@@ -117,13 +125,26 @@ def solar_curve() -> dict:
 
 def _solar_split(seed: int) -> dict:
     """Method → its points on one split."""
-    data = tl.load_dataset("solar", seed=seed)
-    data = replace(data, train=data.train_and_validation)
+    data = published_protocol(seed)
     fast = {"small CNN": small_cnn, "probe": "probe"}
     quick = tl.learning_curve(data, SOLAR_LABELS, fast, [seed])
     slow = {"fine-tune": as_in_lesson_05}
     slow = tl.learning_curve(data, SOLAR_LABELS[:-1], slow, [seed])
     return {**quick.record()["points"], **slow.record()["points"]}
+
+
+def solar_random_points(seed: int, labels=SOLAR_RANDOM_LABELS) -> list[dict]:
+    """The network with random weights on one split, a point for each number of labels."""
+    method = partial(RandomWeights, steps=SOLAR_RANDOM_STEPS)
+    methods = {"random weights": method}
+    curve = tl.learning_curve(published_protocol(seed), labels, methods, [seed])
+    return curve.record()["points"]["random weights"]
+
+
+def published_protocol(seed: int):
+    """The solar cells, split as in the publication: nothing is held out of the rest."""
+    data = tl.load_dataset("solar", seed=seed)
+    return replace(data, train=data.train_and_validation)
 
 
 def as_in_lesson_05(split, seed: int):
