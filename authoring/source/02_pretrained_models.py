@@ -542,8 +542,8 @@ tl.show.points(
 #   most parameters are at the end.
 # - It has a closed world: whatever the picture shows, the softmax distributes all probability over the classes that it
 #   knows. A high probability can be wrong.
-# - Each family wants its pixels in its own way. With the plain network none of the wrong ways gave an error, only worse
-#   answers. Here the network brings its own preprocessing, and refuses pixels that were scaled before.
+# - Each family wants its pixels in its own way. With the plain network none of the wrong ways gave an error, and most gave
+#   a worse answer. Here the network brings its own preprocessing, and refuses pixels that were scaled before.
 # - Early layers answer to edges and colours. Late feature maps no longer look like a picture, but in our example they
 #   lie on the object.
 # - With `include_top=False` what is left is the features. The ImageNet classifier is one weighted sum of them for each

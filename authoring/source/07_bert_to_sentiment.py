@@ -398,7 +398,7 @@ print(f"standard error of an accuracy of 80% on {n:,} test sentences: {np.sqrt(0
 # are always the same. Others would change each accuracy by about the standard error in the last line.
 #
 # - **Few labels.** The two methods without pretraining are close to chance with five labels of each class, and
-#   clearly above it with a hundred. The frozen BERT is ahead of them, by more with a hundred than with five.
+#   clearly above it with a hundred. The frozen BERT is ahead of both, at each of these numbers of labels.
 # - **All labels.** *The bag of words has caught up with the frozen BERT.* It is ahead on these test sentences, by
 #   less than two of the standard errors in the last line. Frozen features are those that the pretraining needed, and
 #   MiniLM was tuned to put sentences about the same thing close together. Our explanation is that they say less about
@@ -617,7 +617,7 @@ for part in ("training set", "new countries", "new countries, new sentences", "e
 
 # %% [markdown]
 # All that differs between the second and the third reader is the pretraining. Both are right about all of the
-# training set. From scratch that is mostly memory; what the fine-tuned one has learned carries over to new countries.
+# training set. From scratch most of that does not transfer to new countries; with pretraining most of it does.
 # (Some of their answers, such as continents and currencies, are in the training set, too.) The frozen one, trained for
 # longer than above, fits most of the training set, and about new countries it is still right less often than a random
 # choice between two candidates. In sentences of another form the fine-tuned reader is right less often, and about

@@ -20,8 +20,8 @@ SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, 500, None)
 SMALL_SIZE = (64, 64)  # pixels for the small CNN, where a picture is larger
 RANDOM_SIDE, RANDOM_KANJI_SIDE = 128, 64  # pixels for the network with random weights
 RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH = 12, (60, 400), 16
-SOLAR_RANDOM_LABELS, SOLAR_RANDOM_SEEDS = (10, 100, 250, None), (0, 1, 2)
-SOLAR_RANDOM_STEPS = (60, 800)  # six epochs of all cells
+SOLAR_RANDOM_LABELS, SOLAR_RANDOM_SEEDS = (10, 100, None), (0, 1, 2)
+SOLAR_RANDOM_SIDE, SOLAR_RANDOM_STEPS = 64, (60, 800)  # six epochs of all cells
 OURS = {"probe": "probe", "fine-tune": "fine-tune"}
 
 # Lesson 05
@@ -135,7 +135,8 @@ def _solar_split(seed: int) -> dict:
 
 def solar_random_points(seed: int, labels=SOLAR_RANDOM_LABELS) -> list[dict]:
     """The network with random weights on one split, a point for each number of labels."""
-    method = partial(RandomWeights, steps=SOLAR_RANDOM_STEPS)
+    options = {"side": SOLAR_RANDOM_SIDE, "steps": SOLAR_RANDOM_STEPS}
+    method = partial(RandomWeights, **options)
     methods = {"random weights": method}
     curve = tl.learning_curve(published_protocol(seed), labels, methods, [seed])
     return curve.record()["points"]["random weights"]
