@@ -210,9 +210,9 @@ print(f"tl.fine_tune, eight epochs:        {seconds['training']:5.1f} s, and act
 
 # %%
 changed = {name.split("/")[0] for name in tuned.record["changed"]}
-ours = {layer.name for layer in base.layers if layer.trainable and layer.weights}
-assert changed - {"head"} == ours
-print(sorted(ours))
+unfrozen = {layer.name for layer in base.layers if layer.trainable and layer.weights}
+assert changed - {"head"} == unfrozen
+print(sorted(unfrozen))
 
 # %% [markdown]
 # The same layers, and no batch normalization among them. (The rest differs in details: optimizer, schedule, batch size,
@@ -376,12 +376,12 @@ tl.widgets.MistakeBrowser(validation, probabilities, other_features, training, f
 # 2017). Each cell is shown beside its map: two defects that were found, two that were missed, two false alarms.
 
 # %%
-found = np.flatnonzero((answers == 1) & (validation.labels == 1))[:2]
+hits = np.flatnonzero((answers == 1) & (validation.labels == 1))[:2]
 missed = np.flatnonzero((answers == 0) & (validation.labels == 1))[:2]
 false_alarms = np.flatnonzero((answers == 1) & (validation.labels == 0))[:2]
 
 # %%
-shown = np.concatenate([found, missed, false_alarms])
+shown = np.concatenate([hits, missed, false_alarms])
 titles = [f"is {solar.class_names[validation.labels[row]]}, answered {solar.class_names[answers[row]]}" for row in shown]
 tl.show.heat_maps(validation.images[shown], tl.grad_cam(tuned, validation.images[shown]), titles)
 

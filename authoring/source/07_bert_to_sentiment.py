@@ -432,8 +432,8 @@ for split in (products.test, tweets.test):
 for domain in ("films", "products", "tweets"):
     points = study["curves"][domain]["points"]
     print(f"{domain}: larger class {study['larger_class'][domain]:.1%}")
-    for method, found in points.items():
-        accuracies = found[-1]["accuracies"]
+    for method, curve_points in points.items():
+        accuracies = curve_points[-1]["accuracies"]
         print(f"    {method:16} {np.mean(accuracies):.1%} ± {np.std(accuracies, ddof=1):.1%}")
 
 # %% [markdown]
@@ -611,8 +611,8 @@ for made, answer in zip(facts.questions, answers, strict=True):
 arms = tl.results("answers")["spans"]["arms"]
 for part in ("training set", "new countries", "new countries, new sentences", "elements", "real"):
     print(part)
-    for arm, found in arms.items():
-        exact, f1 = (100 * np.array(found[part][measure]) for measure in ("exact", "f1"))
+    for arm, scores in arms.items():
+        exact, f1 = (100 * np.array(scores[part][measure]) for measure in ("exact", "f1"))
         print(f"    {arm:13} exact match {exact.mean():5.1f} ± {exact.std(ddof=1):4.1f} %, F1 {f1.mean():5.1f} %")
 
 # %% [markdown]
@@ -661,14 +661,14 @@ tl.check("7.1", number_of_tokens, model)
 # Stuck? `tl.check.hint("7.2")` in a cell of its own gives the first of three hints.
 
 # %%
-wanted = "The camera work is beautiful."
+query = "The camera work is beautiful."
 nearest_review = None  # replace None with the sentence
 
 tl.check("7.2", nearest_review, model, training)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # Solution: click to open
-*rows, asked = embed([*training.sentences, wanted])
+*rows, asked = embed([*training.sentences, query])
 nearest_review = training.sentences[np.argmax(unit(np.array(rows)) @ asked)]
 tl.check("7.2", nearest_review, model, training)
 
