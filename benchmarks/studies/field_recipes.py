@@ -22,12 +22,11 @@ HEADS = {"vgg16": "flatten", "xception": "average"}
 TIMED = 64  # pictures with which a base is timed
 
 
-def stamps() -> dict:
-    return compared({seed: tl.load_dataset("stamps", seed=seed) for seed in SEEDS})
-
-
-def solar() -> dict:
-    return compared({seed: published_protocol(seed) for seed in SOLAR_SEEDS})
+def field_recipes() -> dict:
+    """The stamps, and as "solar" the solar cells by the published protocol."""
+    stamps = {seed: tl.load_dataset("stamps", seed=seed) for seed in SEEDS}
+    solar = {seed: published_protocol(seed) for seed in SOLAR_SEEDS}
+    return compared(stamps) | {"solar": compared(solar)}
 
 
 def compared(splits: dict) -> dict:

@@ -34,7 +34,14 @@ RATES = (2e-6, 2e-5, 2e-4, 2e-3, 2e-2)
 
 def curves() -> dict:
     """Networks from random weights, probe and fine-tuning, on three data sets."""
-    return {"stamps": stamps_curve(), "kanji": kanji_curve(), "solar": solar_curve()}
+    solar = solar_curve()
+    random_weights = [solar_random_points(seed) for seed in SOLAR_RANDOM_SEEDS]
+    return {
+        "stamps": stamps_curve(),
+        "kanji": kanji_curve(),
+        "solar": solar,
+        "solar_random_weights": with_random_weights(solar, random_weights),
+    }
 
 
 def stamps_curve() -> dict:
@@ -140,6 +147,27 @@ def solar_random_points(seed: int, labels=SOLAR_RANDOM_LABELS) -> list[dict]:
     methods = {"random weights": method}
     curve = tl.learning_curve(published_protocol(seed), labels, methods, [seed])
     return curve.record()["points"]["random weights"]
+
+
+def with_random_weights(curve: dict, random_weights: list[list[dict]]) -> dict:
+    """The solar curve on the splits, and with the labels, of random weights beside it."""
+    count = len(random_weights)
+    methods = {
+        name: [
+            _first(point, count)
+            for point in points
+            if point["labels"] in SOLAR_RANDOM_LABELS
+        ]
+        for name, points in curve["points"].items()
+    }
+    methods["random weights"] = list(map(_joined, zip(*random_weights, strict=True)))
+    return {"name": "solar", "seeds": list(SOLAR_RANDOM_SEEDS), "points": methods}
+
+
+def _first(point: dict, count: int) -> dict:
+    """A point with the accuracies and seconds of the first splits alone."""
+    lists = {name: point[name][:count] for name in ("accuracies", "seconds")}
+    return point | lists
 
 
 def published_protocol(seed: int):

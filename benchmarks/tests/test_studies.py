@@ -84,10 +84,11 @@ def test_kanji(few, monkeypatch):
 
 def test_curves(one_epoch, few, monkeypatch):
     labels = {"STAMP_LABELS": (1,), "KANJI_LABELS": (1,), "SOLAR_LABELS": (1, None)}
-    random = {"RANDOM_SIDE": 32, "RANDOM_STEPS": (1, 1)}
+    labels |= {"SOLAR_RANDOM_LABELS": (1, None), "SOLAR_RANDOM_SEEDS": (0,)}
+    random = {"RANDOM_SIDE": 32, "RANDOM_STEPS": (1, 1), "SOLAR_RANDOM_STEPS": (1, 1)}
     constants(monkeypatch, transfer, SEEDS=(0,), **labels, **random)
     found = json.loads(json.dumps(transfer.curves()))
-    for name in ("stamps", "kanji", "solar"):
+    for name in ("stamps", "kanji", "solar", "solar_random_weights"):
         curve = tl.LearningCurve.of(found[name])
         assert {"small CNN", "probe", "fine-tune"} <= set(curve.points)
         assert len({len(points) for points in curve.points.values()}) == 1
