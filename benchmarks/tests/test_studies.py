@@ -10,6 +10,7 @@ from studies import (
     augmentation,
     choosing,
     cluster,
+    field_recipes,
     kanji,
     misuse,
     resizing,
@@ -109,6 +110,20 @@ def test_augmentation(few, monkeypatch):
     assert found["difference"]["n"] == 2
     for name in ("with", "without"):
         assert 0 <= found[name]["mean"] <= 1 and found[name]["seconds"] > 0
+
+
+def test_field_recipes(few, monkeypatch):
+    seeds, short = {"SEEDS": (0, 1), "SOLAR_SEEDS": (0, 1)}, {"EPOCHS": 1, "TIMED": 2}
+    heads = {"efficientnet_lite0": "flatten"}
+    constants(monkeypatch, field_recipes, **seeds, **short, HEADS=heads)
+    found = json.loads(json.dumps(field_recipes.field_recipes()))
+    for study in (found, found["solar"]):
+        probe = study["efficientnet_lite0"]["probe"]
+        assert probe["n"] == 2 and probe["seconds"] > 0
+    splits = {0: field_recipes.published_protocol(0)}
+    recipe = field_recipes.of_network("efficientnet_lite0", splits)
+    assert list(recipe) == ["recipe", "probe", "difference"]
+    assert 0 <= recipe["recipe"]["mean"] <= 1 and recipe["difference"]["n"] == 1
 
 
 def test_resizing(monkeypatch):
