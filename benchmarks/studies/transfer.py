@@ -35,7 +35,9 @@ RATES = (2e-6, 2e-5, 2e-4, 2e-3, 2e-2)
 def curves() -> dict:
     """Networks from random weights, probe and fine-tuning, on three data sets."""
     solar = solar_curve()
-    random_weights = [solar_random_points(seed) for seed in SOLAR_RANDOM_SEEDS]
+    random_weights = [
+        solar_random_points(seed, SOLAR_RANDOM_LABELS) for seed in SOLAR_RANDOM_SEEDS
+    ]
     return {
         "stamps": stamps_curve(),
         "kanji": kanji_curve(),
@@ -82,7 +84,7 @@ class RandomWeights:
         split,
         seed: int,
         side: int = RANDOM_SIDE,
-        steps: tuple[int, int] = RANDOM_STEPS,
+        steps: tuple[int, int] | None = None,
     ):
         self._size = (side, side)
         keras.utils.set_random_seed(seed)
@@ -95,7 +97,9 @@ class RandomWeights:
         base = keras.Model.from_config(config)
         head = keras.layers.Dense(len(split.class_names), activation="softmax")
         self._network = keras.Model(base.input, head(base.output))
-        count = number_of_steps(len(split), RANDOM_EPOCHS, steps, RANDOM_BATCH)
+        count = number_of_steps(
+            len(split), RANDOM_EPOCHS, steps or RANDOM_STEPS, RANDOM_BATCH
+        )
         pixels = self._resized(split.images)
         fit(
             self._network,
@@ -140,7 +144,7 @@ def _solar_split(seed: int) -> dict:
     return {**quick.record()["points"], **slow.record()["points"]}
 
 
-def solar_random_points(seed: int, labels=SOLAR_RANDOM_LABELS) -> list[dict]:
+def solar_random_points(seed: int, labels: tuple[int | None, ...]) -> list[dict]:
     """The network with random weights on one split, a point for each number of labels."""
     options = {"side": SOLAR_RANDOM_SIDE, "steps": SOLAR_RANDOM_STEPS}
     method = partial(RandomWeights, **options)
