@@ -34,12 +34,13 @@ class Banded(str):
 
 def within_bands(stored: str, fresh: str, points: float = POINTS) -> bool:
     """Whether both texts say the same."""
-    found, again = list(DECIMAL.finditer(stored)), list(DECIMAL.finditer(fresh))
-    if len(found) != len(again) or _words(stored) != _words(fresh):
+    numbers = list(DECIMAL.finditer(stored))
+    fresh_numbers = list(DECIMAL.finditer(fresh))
+    if len(numbers) != len(fresh_numbers) or _words(stored) != _words(fresh):
         return False
     return all(
         _close(float(a[1]), float(b[1]), a[2], points)
-        for a, b in zip(found, again, strict=True)
+        for a, b in zip(numbers, fresh_numbers, strict=True)
     )
 
 

@@ -68,8 +68,8 @@ def main() -> None:
         )  # solutions run here are nobody's progress
         for source in sources(arguments.lessons):
             start = time.perf_counter()
-            goal = build(source)
-            print(f"{goal.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
+            path = build(source)
+            print(f"{path.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
 
 
 def packs_beside() -> dict[str, str]:
@@ -84,14 +84,14 @@ def packs_beside() -> dict[str, str]:
 
 def sources(beginnings: list[str]) -> list[Path]:
     """The lessons' sources, all of them or those whose names begin so."""
-    found = [
+    paths = [
         path
         for path in sorted(SOURCES.glob("*.py"))
         if not beginnings or path.name.startswith(tuple(beginnings))
     ]
-    if not found:
+    if not paths:
         sys.exit(f"No lesson in {SOURCES} begins with {' or '.join(beginnings)}.")
-    return found
+    return paths
 
 
 def build(source: Path) -> Path:
@@ -102,9 +102,9 @@ def build(source: Path) -> Path:
     faults = forbidden(notebook)
     if faults:
         sys.exit(f"{source.name} was not saved:\n" + "\n".join(faults))
-    goal = LESSONS / f"{source.stem}.ipynb"
-    nbformat.write(notebook, goal)
-    return goal
+    path = LESSONS / f"{source.stem}.ipynb"
+    nbformat.write(notebook, path)
+    return path
 
 
 def convert(source: Path) -> nbformat.NotebookNode:
@@ -148,13 +148,13 @@ def with_banner(text: str, lesson: str) -> str:
 def renew_banners() -> None:
     """Write the first cell and the set-up cell of the stored lessons anew; nothing is run."""
     for source in sources([]):
-        goal = LESSONS / f"{source.stem}.ipynb"
-        if goal.is_file():
-            notebook, fresh = nbformat.read(goal, as_version=4), convert(source)
+        path = LESSONS / f"{source.stem}.ipynb"
+        if path.is_file():
+            notebook, fresh = nbformat.read(path, as_version=4), convert(source)
             for stored, new in zip(notebook.cells, fresh.cells, strict=False):
                 if new is fresh.cells[0] or "setup" in new.metadata.get("tags", []):
                     stored.source = new.source
-            nbformat.write(notebook, goal)
+            nbformat.write(notebook, path)
 
 
 def execute(notebook) -> None:
@@ -358,7 +358,7 @@ def stamp() -> list[Path]:
     part = README_LINKS.format(address.name) if address else ""
     text = before[files[0]].decode("utf-8")
     files[0].write_text(
-        README_PART.sub(lambda found: found[1] + part + found[2], text),
+        README_PART.sub(lambda match: match[1] + part + match[2], text),
         encoding="utf-8",
     )
     renew_banners()

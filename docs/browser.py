@@ -61,11 +61,11 @@ def archive() -> Path | None:
                 f"downloaded ({type(error).__name__} of npm). Install npm, or allow it to download, and build again."
             )
             return None
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != SHA256:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != SHA256:
         path.unlink()
         raise SystemExit(
-            f"{path.name} has SHA-256 {found}, expected {SHA256}. It was deleted; build again to download it anew. "
+            f"{path.name} has SHA-256 {digest}, expected {SHA256}. It was deleted; build again to download it anew. "
             "If that does not help, the package was changed after the course had pinned it."
         )
     return path
@@ -88,20 +88,20 @@ def add_to(site: Path) -> None:
     """Copy into a built site what the page loads: scripts, ONNX Runtime, the network, photographs and their licence."""
     if archive() is None:
         return
-    goal = site / "_static" / "teach"
-    shutil.copytree(SOURCES, goal, ignore=shutil.ignore_patterns("*.html"))
+    folder = site / "_static" / "teach"
+    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("*.html"))
     with tarfile.open(archive()) as package:
         for name in RUNTIME:
-            (goal / name).write_bytes(
+            (folder / name).write_bytes(
                 package.extractfile(f"package/dist/{name}").read()
             )
-    (goal / f"{NETWORK}_int8.onnx").write_bytes(network())
+    (folder / f"{NETWORK}_int8.onnx").write_bytes(network())
     for name, files in EXAMPLES.items():
-        (goal / name).mkdir()
+        (folder / name).mkdir()
         for file in files.split():
-            shutil.copy(ROOT / "data" / "stamps" / name / f"{file}.jpg", goal / name)
+            shutil.copy(ROOT / "data" / "stamps" / name / f"{file}.jpg", folder / name)
     for name in ("LICENSE.txt", "CREDITS.txt"):
-        shutil.copy(ROOT / "data" / "stamps" / name, goal)
+        shutil.copy(ROOT / "data" / "stamps" / name, folder)
 
 
 def network() -> bytes:
@@ -128,9 +128,9 @@ def network() -> bytes:
         quantized = user[addition.output[0]]
         steps, constants = written_out(addition.name, terms, quantized, values)
         graph.initializer.extend(constants)
-        place = list(graph.node).index(quantized)
+        index = list(graph.node).index(quantized)
         for step in reversed(steps):
-            graph.node.insert(place, step)
+            graph.node.insert(index, step)
         graph.node.remove(quantized)
         graph.node.remove(addition)
     needed = onnx.utils.Extractor(model)

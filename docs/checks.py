@@ -55,36 +55,36 @@ def faults(site: Path) -> list[str]:
         loaded += [
             (path, url) for url in STYLE_URL.findall(path.read_text(encoding="utf-8"))
         ]
-    found = [(path, fault) for path in pages for fault in dead_links(path, pages)]
-    found += [
+    faults = [(path, fault) for path in pages for fault in dead_links(path, pages)]
+    faults += [
         (path, f"loads {url} from another host")
         for path, url in loaded
         if urlsplit(url).netloc
     ]
-    found += [
-        (path, f"names {place}, a folder of this machine")
-        for path, place in machine_paths(site.resolve())
+    faults += [
+        (path, f"names {folder}, a folder of this machine")
+        for path, folder in machine_paths(site.resolve())
     ]
-    return [f"{path.relative_to(site.resolve())} {fault}." for path, fault in found]
+    return [f"{path.relative_to(site.resolve())} {fault}." for path, fault in faults]
 
 
 def dead_links(path: Path, pages: dict[Path, Page]) -> list[str]:
     """What a page links to or loads and the site does not have."""
-    found = []
+    faults = []
     for url in [*pages[path].links, *pages[path].loaded]:
         parts = urlsplit(url)
         if parts.scheme or parts.netloc or url in ("", "#"):
             continue
-        goal = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if not goal.is_file():
-            found.append(f"links to {url}, which is not there")
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        if not target.is_file():
+            faults.append(f"links to {url}, which is not there")
         elif (
             parts.fragment
-            and goal in pages
-            and unquote(parts.fragment) not in pages[goal].anchors
+            and target in pages
+            and unquote(parts.fragment) not in pages[target].anchors
         ):
-            found.append(f"links to {url}, and there is no such place on that page")
-    return found
+            faults.append(f"links to {url}, and there is no such place on that page")
+    return faults
 
 
 def machine_paths(site: Path) -> list[tuple[Path, str]]:
@@ -93,11 +93,11 @@ def machine_paths(site: Path) -> list[tuple[Path, str]]:
     A folder that lies in another one of these is named by itself: most checkouts are in the home folder.
     """
     here = {f"{ROOT}", f"{Path.home()}/", "/tmp/"} - {"//"}  # noqa: S108 (looked for, not used)
-    found = []
+    paths = []
     for path in sorted(path for path in site.rglob("*") if path.suffix in TEXTS):
         text = path.read_text(encoding="utf-8")
         for folder in sorted(here, key=len, reverse=True):
             if folder in text:
-                found.append((path, folder))
+                paths.append((path, folder))
                 text = text.replace(folder, "")
-    return found
+    return paths

@@ -78,7 +78,7 @@ def shortened(words: str, most: int = 120) -> str:
 def figure(name: str) -> tuple[str, Image.Image]:
     """Words and picture of the stored figure that stands for a lesson."""
     lesson = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    found = [
+    examples = [
         (
             output.metadata.get("image/png", {}).get("alt", ""),
             output.data["image/png"],
@@ -88,7 +88,7 @@ def figure(name: str) -> tuple[str, Image.Image]:
         if "image/png" in output.get("data", {})
     ]
     begins = FIGURES.get(name[:2], "")
-    fitting = [one for one in found if one[0].startswith(begins)]
+    fitting = [one for one in examples if one[0].startswith(begins)]
     if not fitting:
         sys.exit(f"No figure stored in {name} has words that begin with {begins!r}.")
     words, picture = fitting[0]

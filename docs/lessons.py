@@ -55,13 +55,13 @@ def described(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> Non
         cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about[
             "alt"
         ].replace("\n", " ")
-        place = cell.outputs.index(output) + 1
+        index = cell.outputs.index(output) + 1
         if not any(
             IN_WORDS in behind.get("data", {}).get("text/html", "")
-            for behind in cell.outputs[place:]
+            for behind in cell.outputs[index:]
         ):
             cell.outputs.insert(
-                place,
+                index,
                 nbformat.v4.new_output(
                     "display_data", {"text/html": in_words(**about)}
                 ),

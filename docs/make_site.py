@@ -30,12 +30,12 @@ FIGURE = re.compile(r"!\[([^\]]*)\]\((?:\.\./)?benchmarks/(\w+)\.png\)")
 
 
 def main() -> None:
-    start, goal = (
+    start, target = (
         time.perf_counter(),
         Path(*sys.argv[1:] or [HERE / "_build"]).resolve(),
     )
-    site = goal / "site"
-    build(goal / "pages", site)
+    site = target / "site"
+    build(target / "pages", site)
     faults = checks.faults(site)
     if faults:
         sys.exit(f"The site has {len(faults)} faults:\n" + "\n".join(faults))
@@ -67,23 +67,23 @@ def collect(pages: Path) -> None:
         *sorted((ROOT / "notebooks").glob("*.ipynb")),
         *sorted(ROOT.glob("data/*/contact_sheet.png")),
     ]:
-        goal = pages / path.relative_to(ROOT)
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, goal)
+        copy = pages / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     for path in sorted(ROOT.glob("data/*/CARD.md")):
-        goal = pages / path.relative_to(ROOT)
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        goal.write_text(card(path.parent.name), encoding="utf-8")
+        copy = pages / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(card(path.parent.name), encoding="utf-8")
     draw_results(pages / "benchmarks")
     (pages / "api").mkdir(parents=True)
     for path in sorted([*HERE.glob("*.md"), *HERE.glob("api/*.md")]):
         text = PART.sub(
-            lambda found: PARTS[found[1]](found[2]), path.read_text(encoding="utf-8")
+            lambda part: PARTS[part[1]](part[2]), path.read_text(encoding="utf-8")
         )
-        goal = pages / path.relative_to(HERE)
+        copy = pages / path.relative_to(HERE)
         if path.parent == HERE:  # on the site these pages lie above the lessons
             text = text.replace("](../notebooks/", "](notebooks/")
-        goal.write_text(for_both_grounds(text), encoding="utf-8")
+        copy.write_text(for_both_grounds(text), encoding="utf-8")
 
 
 def for_both_grounds(text: str) -> str:
@@ -127,14 +127,14 @@ def add_mathjax(site: Path) -> None:
     """The one script that is used and its fonts, 1.5 of 24 MB, out of the locked package that holds npm's mathjax."""
     from importlib.metadata import files
 
-    wanted = re.compile(
+    pattern = re.compile(
         r"static/(mathjax/(?:tex-chtml\.js|output/chtml/fonts/woff-v2/.+\.woff))$"
     )
     for file in files("sphinx-mathjax-offline"):
-        if found := wanted.search(file.as_posix()):
-            goal = site / "_static" / found[1]
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file.locate(), goal)
+        if match := pattern.search(file.as_posix()):
+            copy = site / "_static" / match[1]
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), copy)
 
 
 # --- the parts that pages ask for with <!-- name: argument --> ---
@@ -144,12 +144,12 @@ def readme(title: str) -> str:
     """What stands in the README under one of its headings; "three calls": those, and what follows up to the first."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     top, *sections = re.split(r"(?m)^## ", text)
-    found = {
+    parts = {
         section.partition("\n")[0]: section.partition("\n")[2].strip()
         for section in sections
     }
-    found["three calls"] = top[top.index("```python") :].strip()
-    part = found[title]
+    parts["three calls"] = top[top.index("```python") :].strip()
+    part = parts[title]
     part = re.sub(
         r"\[([^\]]+)\]\(([A-Z]+(?:\.md)?)\)", r"`\1`", part
     )  # files of the checkout: no pages
@@ -159,27 +159,27 @@ def readme(title: str) -> str:
 def glossary(_) -> str:
     """The terms of the folded list in lesson 00."""
     notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
-    found = (
+    matches = (
         re.search(r"<summary>Glossary[^<]*</summary>(.*?)</details>", cell.source, re.S)
         for cell in notebook.cells
     )
-    return next(match[1].strip() for match in found if match)
+    return next(match[1].strip() for match in matches if match)
 
 
 def card(name: str) -> str:
     """A card's page: its prose, and under the heading what its front matter says."""
     from tlcourse.cards import read_card
 
-    found = read_card(name)
-    heading, _, prose = found.text.strip().partition("\n")
+    data_card = read_card(name)
+    heading, _, prose = data_card.text.strip().partition("\n")
     facts = {
         "Name": f"`{name}`",
-        "Source": found.source,
-        "Licence": found.licence,
-        "Built by": found.built_by,
+        "Source": data_card.source,
+        "Licence": data_card.licence,
+        "Built by": data_card.built_by,
     }
     files = "\n".join(
-        f"| `{file}` | `{digest}` |" for file, digest in found.files.items()
+        f"| `{file}` | `{digest}` |" for file, digest in data_card.files.items()
     )
     return "\n".join(
         [
@@ -202,8 +202,10 @@ def cards_table(_) -> str:
 
     rows = ["| Card | Licence |", "|---|---|"]
     for path in sorted(ROOT.glob("data/*/CARD.md")):
-        found = read_card(path.parent.name)
-        rows.append(f"| [{found.title}](data/{found.name}/CARD.md) | {found.licence} |")
+        data_card = read_card(path.parent.name)
+        rows.append(
+            f"| [{data_card.title}](data/{data_card.name}/CARD.md) | {data_card.licence} |"
+        )
     return "\n".join(rows)
 
 

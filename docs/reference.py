@@ -136,8 +136,8 @@ def sphinx(*lines: str) -> str:
 def returned() -> list[type]:
     """The package's classes that annotations of what is public name, and that are not public names themselves."""
     public_names = [value for topic in TOPICS for value in values(topic)]
-    found = reached(public_names)[len(public_names) :]
-    return sorted(found, key=lambda kind: kind.__name__)
+    classes = reached(public_names)[len(public_names) :]
+    return sorted(classes, key=lambda kind: kind.__name__)
 
 
 def topic_of(kind: type) -> str:
@@ -147,14 +147,14 @@ def topic_of(kind: type) -> str:
 
 def values(topic: str) -> list:
     """A topic's functions, classes and objects, those of its modules among them."""
-    found = []
+    members = []
     for name in TOPICS[topic].split():
         value = getattr(tlcourse, name)
         is_module = name in MODULES
-        found += (
+        members += (
             [getattr(value, one) for one in public(value)] if is_module else [value]
         )
-    return found
+    return members
 
 
 def reached(start: list) -> list:
@@ -181,16 +181,16 @@ def annotated(value) -> list[type]:
         members += [
             getattr(part, "fget", getattr(part, "__func__", part)) for part in parts
         ]
-    found = []
+    classes = []
     for member in members:
         try:
             hints = get_type_hints(member)
         except (TypeError, NameError):
             continue
-        found += [one for hint in hints.values() for one in classes_in(hint)]
+        classes += [one for hint in hints.values() for one in classes_in(hint)]
     return [
         one
-        for one in found
+        for one in classes
         if one.__module__.startswith("tlcourse.") and one.__name__[0] != "_"
     ]
 

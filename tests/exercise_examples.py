@@ -986,8 +986,8 @@ def pictures_in_both():
 
     train = [picture(seed, (96, 96)) for seed in range(12)]
     test = [picture(seed, (80, 80)) for seed in (0, 1, 2, 3, 12, 13)]
-    theirs = {"train": train, "test": test}
-    return (theirs,), {
+    their_split = {"train": train, "test": test}
+    return (their_split,), {
         "right": 4,
         "none": 0,
         "test pictures": 6,

@@ -134,8 +134,12 @@ def about_test(
 
 def provenance() -> dict:
     """When, where and with which versions the export was made."""
-    found = {part.metadata["Name"]: part.version for part in metadata.distributions()}
-    versions = {name: found[name] for name in _PACKAGES.split() if name in found}
+    installed = {
+        part.metadata["Name"]: part.version for part in metadata.distributions()
+    }
+    versions = {
+        name: installed[name] for name in _PACKAGES.split() if name in installed
+    }
     return {
         "date": time.strftime("%Y-%m-%d"),
         "system": f"{platform.system()} {platform.machine()}",

@@ -186,11 +186,11 @@ def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def names_of(classes: np.ndarray, given: Any) -> list[str] | None:
+def names_of(classes: np.ndarray, names: Any) -> list[str] | None:
     """The names of the sorted, distinct labels `classes`; None if these are names."""
-    if given is None:
+    if names is None:
         return None
-    names = class_names(given)
+    names = class_names(names)
     if classes.dtype.kind == "U":
         present = classes.tolist()
         if [name for name in names if name in present] != present:

@@ -399,10 +399,10 @@ most_active = np.argsort(-activations.std(axis=(0, 1, 2)), kind="stable")[:3]
 # %%
 patches, titles = [], []
 for channel in most_active:
-    strengths = activations[..., channel].max(axis=(1, 2))
-    for number in np.argsort(-strengths, kind="stable"):
+    peaks = activations[..., channel].max(axis=(1, 2))
+    for number in np.argsort(-peaks, kind="stable"):
         patches.append(strongest_patch(six[number], activations[number, ..., channel]))
-        titles.append(f"channel {channel}: {strengths[number]:.1f}")
+        titles.append(f"channel {channel}: {peaks[number]:.1f}")
 tl.show.pictures(patches, titles)
 
 # %% [markdown]
@@ -499,13 +499,13 @@ tl.show.pictures([six[1], scaled.astype(np.uint8)], ["the photograph", "where it
 from tlcourse.models.recipes import RECIPES
 
 backbones = tl.results("blocks")
-work = {name: sum(block["multiply_adds"] for block in found["blocks"]) / 1e9 for name, found in backbones.items()}
+work = {name: sum(block["multiply_adds"] for block in measured["blocks"]) / 1e9 for name, measured in backbones.items()}
 
 print(f"{'':20} {'pixels':>10} {'parameters':>12} {'features':>9} {'multiply-adds':>14} {'time':>9} {'ImageNet':>9}")
-for name, found in backbones.items():
-    size, milliseconds = f"{found['pixels']} × {found['pixels']}", 1000 * found["seconds"]
-    millions = sum(block["parameters"] for block in found["blocks"]) / 1e6
-    print(f"{name:20} {size:>10} {millions:10.1f} M {found['features']:9,}", end="")
+for name, measured in backbones.items():
+    size, milliseconds = f"{measured['pixels']} × {measured['pixels']}", 1000 * measured["seconds"]
+    millions = sum(block["parameters"] for block in measured["blocks"]) / 1e6
+    print(f"{name:20} {size:>10} {millions:10.1f} M {measured['features']:9,}", end="")
     print(f" {work[name]:12.2f} G {milliseconds:6.0f} ms {RECIPES[name].top1:7.1f} %")
 
 # %%
@@ -542,8 +542,8 @@ tl.show.points(
 #   most parameters are at the end.
 # - It has a closed world: whatever the picture shows, the softmax distributes all probability over the classes that it
 #   knows. A high probability can be wrong.
-# - Each family wants its pixels in its own way. With the plain network none of the wrong ways gave an error, only worse
-#   answers. Here the network brings its own preprocessing, and refuses pixels that were scaled before.
+# - Each family wants its pixels in its own way. With the plain network none of the wrong ways gave an error, and most gave
+#   a worse answer. Here the network brings its own preprocessing, and refuses pixels that were scaled before.
 # - Early layers answer to edges and colours. Late feature maps no longer look like a picture, but in our example they
 #   lie on the object.
 # - With `include_top=False` what is left is the features. The ImageNet classifier is one weighted sum of them for each

@@ -253,8 +253,8 @@ tl.show.curves(
 
 # %% [markdown]
 # The band is one standard deviation over five samples of training pictures; with 0 convolutions the network is trained
-# from scratch. Read the means from left to right: the first convolution alone makes no clear difference, and the second
-# and the third each add to the accuracy. In the large networks of Yosinski and others the last layers were specific to
+# from scratch. Read the means from left to right: the first convolution alone makes no clear difference, and with the
+# second and the third they rise. In the large networks of Yosinski and others the last layers were specific to
 # their task. In this small one even the third convolution is general enough for Kanji.
 #
 # ## A transfer that fails

@@ -398,7 +398,7 @@ print(f"standard error of an accuracy of 80% on {n:,} test sentences: {np.sqrt(0
 # are always the same. Others would change each accuracy by about the standard error in the last line.
 #
 # - **Few labels.** The two methods without pretraining are close to chance with five labels of each class, and
-#   clearly above it with a hundred. The frozen BERT is ahead of them, by more with a hundred than with five.
+#   clearly above it with a hundred. The frozen BERT is ahead of both, at each of these numbers of labels.
 # - **All labels.** *The bag of words has caught up with the frozen BERT.* It is ahead on these test sentences, by
 #   less than two of the standard errors in the last line. Frozen features are those that the pretraining needed, and
 #   MiniLM was tuned to put sentences about the same thing close together. Our explanation is that they say less about
@@ -432,8 +432,8 @@ for split in (products.test, tweets.test):
 for domain in ("films", "products", "tweets"):
     points = study["curves"][domain]["points"]
     print(f"{domain}: larger class {study['larger_class'][domain]:.1%}")
-    for method, found in points.items():
-        accuracies = found[-1]["accuracies"]
+    for method, curve_points in points.items():
+        accuracies = curve_points[-1]["accuracies"]
         print(f"    {method:16} {np.mean(accuracies):.1%} ± {np.std(accuracies, ddof=1):.1%}")
 
 # %% [markdown]
@@ -611,13 +611,13 @@ for made, answer in zip(facts.questions, answers, strict=True):
 arms = tl.results("answers")["spans"]["arms"]
 for part in ("training set", "new countries", "new countries, new sentences", "elements", "real"):
     print(part)
-    for arm, found in arms.items():
-        exact, f1 = (100 * np.array(found[part][measure]) for measure in ("exact", "f1"))
+    for arm, scores in arms.items():
+        exact, f1 = (100 * np.array(scores[part][measure]) for measure in ("exact", "f1"))
         print(f"    {arm:13} exact match {exact.mean():5.1f} ± {exact.std(ddof=1):4.1f} %, F1 {f1.mean():5.1f} %")
 
 # %% [markdown]
 # All that differs between the second and the third reader is the pretraining. Both are right about all of the
-# training set. From scratch that is mostly memory; what the fine-tuned one has learned carries over to new countries.
+# training set. From scratch most of that does not transfer to new countries; with pretraining most of it does.
 # (Some of their answers, such as continents and currencies, are in the training set, too.) The frozen one, trained for
 # longer than above, fits most of the training set, and about new countries it is still right less often than a random
 # choice between two candidates. In sentences of another form the fine-tuned reader is right less often, and about
@@ -661,14 +661,14 @@ tl.check("7.1", number_of_tokens, model)
 # Stuck? `tl.check.hint("7.2")` in a cell of its own gives the first of three hints.
 
 # %%
-wanted = "The camera work is beautiful."
+query = "The camera work is beautiful."
 nearest_review = None  # replace None with the sentence
 
 tl.check("7.2", nearest_review, model, training)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # Solution: click to open
-*rows, asked = embed([*training.sentences, wanted])
+*rows, asked = embed([*training.sentences, query])
 nearest_review = training.sentences[np.argmax(unit(np.array(rows)) @ asked)]
 tl.check("7.2", nearest_review, model, training)
 

@@ -296,7 +296,7 @@ scores = cross_val_score(probe, features, labels, groups=cell_of_copy, cv=split_
 print(f"copies of held-out cells: {scores.mean():.1%}, standard deviation over the folds {scores.std():.1%}")
 
 # %% [markdown]
-# Compare the difference from the accuracy on new cells with this standard deviation: no optimistic bias is left.
+# Compare the difference from the accuracy on new cells with this standard deviation: no optimistic bias is to be seen.
 #
 # **The check** looks for the same picture in both parts: mirrored, brightened, or saved again.
 

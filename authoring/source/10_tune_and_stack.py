@@ -111,10 +111,10 @@ probes.best_params
 
 # %%
 scaled = [trial for trial in probes.trials if trial.params["scaler"] == "standard deviation"]
-strengths, scores = [trial.params["C"] for trial in scaled], [trial.value for trial in scaled]
+values, scores = [trial.params["C"] for trial in scaled], [trial.value for trial in scaled]
 title = "Standardised features, with standard errors"
 errors = np.sqrt(np.multiply(scores, np.subtract(1, scores)) / len(validation))
-tl.show.points(strengths, scores, "C", "validation accuracy", title, level=default_accuracy, deviations=errors)
+tl.show.points(values, scores, "C", "validation accuracy", title, level=default_accuracy, deviations=errors)
 
 # %% [markdown]
 # No picture went through the network in this search: the features are cached, and a probe is trained in a fraction of a

@@ -569,7 +569,7 @@ tl.check("11.1", test_pictures)
 # ### Exercise 11.2: somebody else's split
 #
 # A colleague has made a smaller copy of every picture in `pictures.test`, "to have more of them", mixed the copies with
-# the originals, and split all of them at random. The result is `theirs`. How many pictures are in both its training
+# the originals, and split all of them at random. The result is `their_split`. How many pictures are in both its training
 # *and* its test set? (`tl.checks.assert_disjoint` compares what pictures show.)
 #
 # Stuck? `tl.check.hint("11.2")` in a cell of its own gives the first of three hints.
@@ -579,18 +579,18 @@ originals = [tl.pictures.resize(picture, (224, 224)) for picture in pictures.tes
 smaller = [tl.pictures.resize(picture, (180, 180)) for picture in originals]
 order = np.random.default_rng(0).permutation(2 * len(originals))
 everything = [*originals, *smaller]
-theirs = {"train": [everything[i] for i in order[20:]], "test": [everything[i] for i in order[:20]]}
+their_split = {"train": [everything[i] for i in order[20:]], "test": [everything[i] for i in order[:20]]}
 in_both = None  # replace None
 
-tl.check("11.2", in_both, theirs)
+tl.check("11.2", in_both, their_split)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # Solution: click to open
 try:
-    tl.checks.assert_disjoint(theirs["train"], theirs["test"])
+    tl.checks.assert_disjoint(their_split["train"], their_split["test"])
 except tl.checks.LeakageError as error:
     in_both = len(error.pairs)
-tl.check("11.2", in_both, theirs)
+tl.check("11.2", in_both, their_split)
 
 # %% [markdown]
 # ### Exercise 11.3: a missed defect costs ten times as much

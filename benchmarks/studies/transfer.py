@@ -16,10 +16,12 @@ FLIPS = ("as is", "left-right", "upside-down", "half-turn")
 
 # Lesson 01: labels of each class, None for all
 STAMP_LABELS, KANJI_LABELS = (1, 2, 5, None), (1, 2, 5, 10, 20, None)
-SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, None)
+SOLAR_LABELS = (1, 2, 5, 10, 20, 100, 250, 500, None)
 SMALL_SIZE = (64, 64)  # pixels for the small CNN, where a picture is larger
 RANDOM_SIDE, RANDOM_KANJI_SIDE = 128, 64  # pixels for the network with random weights
 RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH = 12, (60, 400), 16
+SOLAR_RANDOM_LABELS, SOLAR_RANDOM_SEEDS = (10, 100, None), (0, 1, 2)
+SOLAR_RANDOM_SIDE, SOLAR_RANDOM_STEPS = 64, (60, 800)  # six epochs of all cells
 OURS = {"probe": "probe", "fine-tune": "fine-tune"}
 
 # Lesson 05
@@ -32,7 +34,16 @@ RATES = (2e-6, 2e-5, 2e-4, 2e-3, 2e-2)
 
 def curves() -> dict:
     """Networks from random weights, probe and fine-tuning, on three data sets."""
-    return {"stamps": stamps_curve(), "kanji": kanji_curve(), "solar": solar_curve()}
+    solar = solar_curve()
+    random_weights = [
+        solar_random_points(seed, SOLAR_RANDOM_LABELS) for seed in SOLAR_RANDOM_SEEDS
+    ]
+    return {
+        "stamps": stamps_curve(),
+        "kanji": kanji_curve(),
+        "solar": solar,
+        "solar_random_weights": with_random_weights(solar, random_weights),
+    }
 
 
 def stamps_curve() -> dict:
@@ -68,7 +79,13 @@ class RandomWeights:
     was pretrained, or so short a training would leave their averages behind.
     """
 
-    def __init__(self, split, seed: int, side: int = RANDOM_SIDE):
+    def __init__(
+        self,
+        split,
+        seed: int,
+        side: int = RANDOM_SIDE,
+        steps: tuple[int, int] | None = None,
+    ):
         self._size = (side, side)
         keras.utils.set_random_seed(seed)
         config = tl.load_pretrained_model().copy_network().get_config()
@@ -80,7 +97,9 @@ class RandomWeights:
         base = keras.Model.from_config(config)
         head = keras.layers.Dense(len(split.class_names), activation="softmax")
         self._network = keras.Model(base.input, head(base.output))
-        steps = number_of_steps(len(split), RANDOM_EPOCHS, RANDOM_STEPS, RANDOM_BATCH)
+        count = number_of_steps(
+            len(split), RANDOM_EPOCHS, steps or RANDOM_STEPS, RANDOM_BATCH
+        )
         pixels = self._resized(split.images)
         fit(
             self._network,
@@ -88,7 +107,7 @@ class RandomWeights:
             split.labels,
             split.weights,
             1e-3,
-            steps,
+            count,
             RANDOM_BATCH,
         )
 
@@ -117,13 +136,48 @@ def solar_curve() -> dict:
 
 def _solar_split(seed: int) -> dict:
     """Method → its points on one split."""
-    data = tl.load_dataset("solar", seed=seed)
-    data = replace(data, train=data.train_and_validation)
+    data = published_protocol(seed)
     fast = {"small CNN": small_cnn, "probe": "probe"}
     quick = tl.learning_curve(data, SOLAR_LABELS, fast, [seed])
     slow = {"fine-tune": as_in_lesson_05}
     slow = tl.learning_curve(data, SOLAR_LABELS[:-1], slow, [seed])
     return {**quick.record()["points"], **slow.record()["points"]}
+
+
+def solar_random_points(seed: int, labels: tuple[int | None, ...]) -> list[dict]:
+    """The network with random weights on one split, a point for each number of labels."""
+    options = {"side": SOLAR_RANDOM_SIDE, "steps": SOLAR_RANDOM_STEPS}
+    method = partial(RandomWeights, **options)
+    methods = {"random weights": method}
+    curve = tl.learning_curve(published_protocol(seed), labels, methods, [seed])
+    return curve.record()["points"]["random weights"]
+
+
+def with_random_weights(curve: dict, random_weights: list[list[dict]]) -> dict:
+    """The solar curve on the splits, and with the labels, of random weights beside it."""
+    count = len(random_weights)
+    methods = {
+        name: [
+            _first(point, count)
+            for point in points
+            if point["labels"] in SOLAR_RANDOM_LABELS
+        ]
+        for name, points in curve["points"].items()
+    }
+    methods["random weights"] = list(map(_joined, zip(*random_weights, strict=True)))
+    return {"name": "solar", "seeds": list(SOLAR_RANDOM_SEEDS), "points": methods}
+
+
+def _first(point: dict, count: int) -> dict:
+    """A point with the accuracies and seconds of the first splits alone."""
+    lists = {name: point[name][:count] for name in ("accuracies", "seconds")}
+    return point | lists
+
+
+def published_protocol(seed: int):
+    """The solar cells, split as in the publication: nothing is held out of the rest."""
+    data = tl.load_dataset("solar", seed=seed)
+    return replace(data, train=data.train_and_validation)
 
 
 def as_in_lesson_05(split, seed: int):

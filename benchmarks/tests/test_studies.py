@@ -10,6 +10,7 @@ from studies import (
     augmentation,
     choosing,
     cluster,
+    field_recipes,
     kanji,
     misuse,
     resizing,
@@ -84,10 +85,11 @@ def test_kanji(few, monkeypatch):
 
 def test_curves(one_epoch, few, monkeypatch):
     labels = {"STAMP_LABELS": (1,), "KANJI_LABELS": (1,), "SOLAR_LABELS": (1, None)}
-    random = {"RANDOM_SIDE": 32, "RANDOM_STEPS": (1, 1)}
+    labels |= {"SOLAR_RANDOM_LABELS": (1, None), "SOLAR_RANDOM_SEEDS": (0,)}
+    random = {"RANDOM_SIDE": 32, "RANDOM_STEPS": (1, 1), "SOLAR_RANDOM_STEPS": (1, 1)}
     constants(monkeypatch, transfer, SEEDS=(0,), **labels, **random)
     found = json.loads(json.dumps(transfer.curves()))
-    for name in ("stamps", "kanji", "solar"):
+    for name in ("stamps", "kanji", "solar", "solar_random_weights"):
         curve = tl.LearningCurve.of(found[name])
         assert {"small CNN", "probe", "fine-tune"} <= set(curve.points)
         assert len({len(points) for points in curve.points.values()}) == 1
@@ -108,6 +110,20 @@ def test_augmentation(few, monkeypatch):
     assert found["difference"]["n"] == 2
     for name in ("with", "without"):
         assert 0 <= found[name]["mean"] <= 1 and found[name]["seconds"] > 0
+
+
+def test_field_recipes(few, monkeypatch):
+    seeds, short = {"SEEDS": (0, 1), "SOLAR_SEEDS": (0, 1)}, {"EPOCHS": 1, "TIMED": 2}
+    heads = {"efficientnet_lite0": "flatten"}
+    constants(monkeypatch, field_recipes, **seeds, **short, HEADS=heads)
+    found = json.loads(json.dumps(field_recipes.field_recipes()))
+    for study in (found, found["solar"]):
+        probe = study["efficientnet_lite0"]["probe"]
+        assert probe["n"] == 2 and probe["seconds"] > 0
+    splits = {0: field_recipes.published_protocol(0)}
+    recipe = field_recipes.of_network("efficientnet_lite0", splits)
+    assert list(recipe) == ["recipe", "probe", "difference"]
+    assert 0 <= recipe["recipe"]["mean"] <= 1 and recipe["difference"]["n"] == 1
 
 
 def test_resizing(monkeypatch):

@@ -207,7 +207,7 @@ def _make_question(
     asked = rows[int(rng.integers(len(rows)))]
     differing = [row for row in rows if row[relation] != asked[relation]]
     other = differing[rng.integers(len(differing))]
-    said = [
+    statements = [
         _statement(template_of(relation), asked),
         _statement(template_of(relation), other),
         _statement(template_of(another), asked),
@@ -216,9 +216,9 @@ def _make_question(
     before = order[: order.index(0)]
     return Question(
         template_of(relation)["question"].format(name=asked["name"]),
-        " ".join(said[index][0] for index in order),
+        " ".join(statements[index][0] for index in order),
         asked[relation],
-        said[0][1] + sum(len(said[index][0]) + 1 for index in before),
+        statements[0][1] + sum(len(statements[index][0]) + 1 for index in before),
     )
 
 

@@ -136,11 +136,11 @@ def _fingerprint(settings: list, paths: list[str]) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages on which the last bits of features depend."""
-    found = {}
+    versions = {}
     for name in SAME_EVERYWHERE:
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:

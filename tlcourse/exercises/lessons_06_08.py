@@ -89,7 +89,7 @@ def _pixels(split, inverted):
 
 # --- 07, BERT to sentiment ---
 
-TEXT, WANTED = "Unputdownable!", "The camera work is beautiful."
+TEXT, QUERY = "Unputdownable!", "The camera work is beautiful."
 PROBE, ALWAYS = "probe", "always the same"
 
 
@@ -109,9 +109,9 @@ def number_of_tokens(answer, model):
 def nearest_review(answer, model, training):
     sentences = list(training.sentences)
     features = model.extract_features(training.sentences)
-    products = features @ model.extract_features(WANTED)[0]
+    products = features @ model.extract_features(QUERY)[0]
     cosines = products / np.linalg.norm(features, axis=1)
-    cosines = cosines / np.linalg.norm(model.extract_features(WANTED)[0])
+    cosines = cosines / np.linalg.norm(model.extract_features(QUERY)[0])
     nearest = cosines.argmax()
     if not isinstance(answer, str) or answer not in sentences:
         raise unexpected(answer, "one sentence out of training.sentences")

@@ -207,18 +207,20 @@ def number_of_test_pictures(answer):
 
 
 @rows("11.2", whole_number())
-def pictures_in_both(answer, theirs):
-    pairs = _pairs(theirs)
-    yield "right", pairs, {"tested": len(theirs["test"])}
+def pictures_in_both(answer, their_split):
+    pairs = _pairs(their_split)
+    yield "right", pairs, {"tested": len(their_split["test"])}
     yield "none", 0
-    yield "test pictures", len(theirs["test"])
+    yield "test pictures", len(their_split["test"])
 
 
-def _pairs(theirs):
-    collections = as_collections((theirs["train"], theirs["test"]), ())
+def _pairs(their_split):
+    collections = as_collections((their_split["train"], their_split["test"]), ())
     if pairs := find_pairs(collections):
         return len(pairs)
-    raise unexpected(theirs, "the lesson's two parts; run their cell again", "theirs")
+    raise unexpected(
+        their_split, "the lesson's two parts; run their cell again", "their_split"
+    )
 
 
 @rows("11.3", AnyAnswer())

@@ -208,7 +208,7 @@ def rows(number: str, kind: AnyAnswer) -> Callable:
 @lru_cache(maxsize=1)
 def exercises() -> dict[str, Exercise]:
     """All exercises by number, in the lessons' order."""
-    found = {}
+    exercises = {}
     for path in sorted(Path(__file__).parent.glob("lessons_*.ini")):
         table = ConfigParser(delimiters=("=",), interpolation=None)
         table.optionxform = str  # type: ignore  # names of rows keep their capitals
@@ -217,8 +217,10 @@ def exercises() -> dict[str, Exercise]:
             texts = {row: " ".join(text.split()) for row, text in table.items(number)}
             title, expected = texts.pop("title"), texts.pop("expected")
             hints = tuple(texts.pop(hint) for hint in HINTS)
-            found[number] = Exercise(path.stem, number, title, expected, hints, texts)
-    return found
+            exercises[number] = Exercise(
+                path.stem, number, title, expected, hints, texts
+            )
+    return exercises
 
 
 def find_exercise(number: Any) -> Exercise:

@@ -30,7 +30,7 @@ _TABLE = (
 )
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
-_BESIDE = re.compile(r"\.sqlite-journal$|/_job\.json$|/\.unfinished-")
+_UNCOUNTED = re.compile(r"\.sqlite-journal$|/_job\.json$|/\.unfinished-")
 
 
 class CacheWarning(UserWarning):
@@ -192,7 +192,7 @@ def contents() -> list[tuple[Path, int]]:
     for folder, names in _own_folders():
         for path in (folder / name for name in names):
             relative = path.relative_to(folders.cache_folder()).as_posix()
-            is_own = _DIGEST.search(relative) and not _BESIDE.search(relative)
+            is_own = _DIGEST.search(relative) and not _UNCOUNTED.search(relative)
             with suppress(OSError):  # another process has just removed it
                 if is_own and _is_regular(path):
                     own.append((path.stat().st_mtime, path, path.stat().st_size))

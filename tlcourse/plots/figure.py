@@ -151,8 +151,8 @@ def in_words(alt: str, table: dict | None = None) -> str:
 
 def check_lengths(**values: Any) -> None:
     """Refuse arguments that differ in length, or are empty; None was not given."""
-    given = {name: value for name, value in values.items() if value is not None}
-    lengths = {name: len(value) for name, value in given.items()}
+    passed = {name: value for name, value in values.items() if value is not None}
+    lengths = {name: len(value) for name, value in passed.items()}
     if len(set(lengths.values())) > 1:
         each = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise UserInputError(f"Lengths differ: {each}. Each entry needs one of each.")

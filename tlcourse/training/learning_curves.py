@@ -76,7 +76,7 @@ class LearningCurve:
             For each number of labels in total: that number, the mean of the paired
             differences of accuracy, and its standard error (nan for a single split).
         """
-        found = []
+        rows = []
         pairs = zip(self._points_of(method), self._points_of(baseline), strict=True)
         for point, other in pairs:
             if len(point.accuracies) != len(other.accuracies):
@@ -88,8 +88,8 @@ class LearningCurve:
             gains = np.subtract(point.accuracies, other.accuracies)
             sd = gains.std(ddof=1) if len(gains) > 1 else np.nan
             error = float(sd / np.sqrt(len(gains)))
-            found.append((point.rows, float(gains.mean()), error))
-        return found
+            rows.append((point.rows, float(gains.mean()), error))
+        return rows
 
     def _points_of(self, method: str) -> list[Point]:
         return self.points[validation.one_of("method", method, self.points)]
