@@ -52,17 +52,15 @@ def described(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> Non
     """Put a figure's words where myst-nb looks for them, and behind it where the lesson does not have them there."""
     about = output.get("metadata", {}).get("image/png", {})
     if "alt" in about:
-        cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about[
-            "alt"
-        ].replace("\n", " ")
+        image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
+        image["alt"] = about["alt"].replace("\n", " ")
+        if "width" in about:
+            image["width"] = f"{about['width']}px"
+        words = in_words(about["alt"], about.get("table"))
         place = cell.outputs.index(output) + 1
         if not any(
             IN_WORDS in behind.get("data", {}).get("text/html", "")
             for behind in cell.outputs[place:]
         ):
-            cell.outputs.insert(
-                place,
-                nbformat.v4.new_output(
-                    "display_data", {"text/html": in_words(**about)}
-                ),
-            )
+            shown = nbformat.v4.new_output("display_data", {"text/html": words})
+            cell.outputs.insert(place, shown)
