@@ -114,9 +114,14 @@ def convert(source: Path) -> nbformat.NotebookNode:
     notebook.cells[0].source = with_links(
         with_banner(notebook.cells[0].source, source.stem), source.stem, address
     )
+    notebook.cells.append(nbformat.v4.new_markdown_cell(FINISHED))
     for cell in notebook.cells:
-        if "setup" in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if "setup" in tags:
             cell.source = set_up(source.stem, address)
+        for tag, folded in FOLDED.items():
+            if tag in tags:
+                cell.metadata["jupyter"] = dict.fromkeys(folded, True)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem[:2]}-{number:03}"
     notebook.metadata = nbformat.from_dict(
@@ -131,6 +136,18 @@ def convert(source: Path) -> nbformat.NotebookNode:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+# Tag → what JupyterLab shows folded; running a cell unfolds its output.
+FOLDED = {
+    "setup": ("source_hidden",),
+    "preview": ("source_hidden",),
+    "answer": ("outputs_hidden",),  # to a question that says "Predict first"
+}
+FINISHED = (
+    "**Finished?** *File → Close and Shut Down Notebook* ends this lesson's kernel and frees its memory. "
+    "Closing the tab alone does not."
+)
 
 
 def with_banner(text: str, lesson: str) -> str:

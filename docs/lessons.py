@@ -10,6 +10,8 @@ LAUNCH = re.compile(r"\[(Open in (?:Colab|Binder))\]\(([^)]*)\)")
 FOLDED = {  # tag → what the button says; myst-nb folds cells with a hide-… tag
     "solution": ("hide-cell", "the solution"),
     "setup": ("hide-input", "the set-up"),
+    "preview": ("hide-input", "the code"),
+    "answer": ("hide-output", "the answer"),
 }
 NOT_STORED = (
     "*This figure shows photographs that may not be passed on, so it is not stored here. "

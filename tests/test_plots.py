@@ -178,6 +178,7 @@ MANY = np.zeros((60, 4, 4), np.uint8)
 CROWDED = {
     "thirty photographs": lambda: show.pictures(MANY[:30], KINDS * 5, columns=10),
     "fifteen in a row": lambda: show.pictures(MANY, KINDS[:4] * 15, columns=15),
+    "a long title": lambda: show.pictures(MANY[:4], title="Four pictures " * 12),
     "six channels": lambda: show.pictures(MANY[:18], ["channel 42: 38.5"] * 18),
     "kinds of mistakes": lambda: show.right_and_wrong(
         MANY[:12],

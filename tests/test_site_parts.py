@@ -47,7 +47,13 @@ def test_a_figures_words_and_numbers_are_folded_behind_it():
 
 
 @pytest.mark.parametrize(
-    ("tag", "hide"), [("solution", "hide-cell"), ("setup", "hide-input")]
+    ("tag", "hide"),
+    [
+        ("solution", "hide-cell"),
+        ("setup", "hide-input"),
+        ("preview", "hide-input"),
+        ("answer", "hide-output"),
+    ],
 )
 def test_a_solution_and_the_set_up_are_folded(tag, hide):
     (cell,) = page_of(code([tag]))

@@ -14,7 +14,8 @@ from tlcourse.errors import UserInputError
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = ROOT / "notebooks"
-SOLUTION, SETUP = "solution", "setup"  # tags of cells
+# Tags of cells; an answer is the output below a question that says "Predict first".
+SOLUTION, SETUP, PREVIEW, ANSWER = "solution", "setup", "preview", "answer"
 HEADING = re.compile(r"^(?:## |### (?=Exercise )).+$", re.MULTILINE)
 EXERCISE = re.compile(r"Exercise (\d+\.\d)")
 

@@ -9,6 +9,22 @@
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
+# %% tags=["preview"]
+# What the first half of this lesson does, and a figure of it: click to open. The calls are explained below.
+import tlcourse as tl
+
+stamps = tl.load_dataset("stamps")
+few, new = stamps.train.sample(per_class=5), stamps.test.sample(per_class=1)
+model = tl.load_pretrained_model()
+classifier = tl.train_classifier(model.extract_features(few.images), few.labels)
+answers = classifier.predict(model.extract_features(new.images))
+
+pictures, captions = [*few.images, *[None] * 15], [*few.label_names, *[""] * 15]
+captions[:30] = [name if row % 5 == 0 else "" for row, name in enumerate(few.label_names)]
+pictures[32:44:2], captions[32:44:2] = new.images, [stamps.class_names[answer] for answer in answers]
+title = "Five photographs of each kind to train on, and six new ones with the answers"
+tl.show.pictures(pictures, captions, columns=15, title=title)
+
 # %% [markdown]
 # ## What you will learn
 #
@@ -92,7 +108,7 @@ classifier = tl.train_classifier(features, few.labels, stamps.class_names)
 # %% [markdown]
 # That is all. How does it do on photographs that it has never seen?
 
-# %%
+# %% tags=["answer"]
 test_features = model.extract_features(stamps.test.images)
 accuracy = classifier.score(test_features, stamps.test.labels)
 print(f"{accuracy:.0%} of {len(stamps.test)} new photographs recognised. Your guess: {my_guess}")
@@ -153,7 +169,7 @@ print(f"Five random splits: {np.mean(accuracies):.0%} ± {np.std(accuracies, ddo
 #
 # **Predict first.** Which two of the six kinds will be confused most often?
 
-# %%
+# %% tags=["answer"]
 tl.show.confusion(classifier.confusion(test_features, stamps.test.labels))
 
 # %% [markdown]
@@ -207,7 +223,7 @@ solar_features = model.extract_features(training.images)
 # `weights`: cells that the experts were unsure about count less.
 solar_classifier = tl.train_classifier(solar_features, training.labels, solar.class_names, training.weights)
 
-# %%
+# %% tags=["answer"]
 solar_test_features = model.extract_features(solar.test.images)
 accuracy = solar_classifier.score(solar_test_features, solar.test.labels)
 counts = np.bincount(solar.test.labels)

@@ -75,7 +75,7 @@ def as_array(images, side):
     return np.stack([tl.pictures.resize(image, (side, side)) for image in images])
 
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 keras.utils.set_random_seed(0)
 scratch = small_cnn((64, 64, 3), classes=6)
 scratch.compile(keras.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -99,7 +99,7 @@ test_features = pretrained.predict(as_array(stamps.test.images, 224), verbose=0)
 
 features.shape, test_features.shape
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -248,7 +248,7 @@ def train_small_cnn(split, seed):
     return network
 
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 methods = {"small CNN": train_small_cnn, "probe": "probe"}
 live = tl.learning_curve(numerals, labels_per_class=(1, 5), methods=methods, seeds=3)
 live
@@ -257,7 +257,7 @@ live
 # `make results` did it with five samples, up to all labels, with fine-tuning, and with random weights (here at 64 × 64
 # pixels). Its small CNN is trained longer: 300 steps at least, and more where there are more pictures.
 
-# %%
+# %% tags=["answer"]
 kanji_curve = tl.LearningCurve.of(tl.results("curves.kanji"))
 tl.show.learning_curve(kanji_curve, "Kanji numerals, in fonts that are not in the training set")
 
@@ -268,7 +268,7 @@ gains(kanji_curve, "probe", "random weights")
 # The same architecture with random weights is far behind the probe with every number of labels, as it was on the
 # stamps. As on the stamps, the small CNN is the stronger baseline of the two, and here by more:
 
-# %%
+# %% tags=["answer"]
 gains(kanji_curve, "probe", "small CNN")
 
 # %% [markdown]

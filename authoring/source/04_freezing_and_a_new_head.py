@@ -96,7 +96,7 @@ model = keras.Model(inputs, outputs)
 #
 # **Predict first.** How many weights are left to train? The base returns 1,280 numbers, and the head has six outputs.
 
-# %%
+# %% tags=["answer"]
 import math
 
 base.trainable = False
@@ -176,7 +176,7 @@ what_changed(trial, few_images, few_labels)
 # %% [markdown]
 # **Predict first.** We set the flag of `conv`. Which layers will change?
 
-# %%
+# %% tags=["answer"]
 trial_base.get_layer("conv").trainable = True
 what_changed(trial, few_images, few_labels)
 
@@ -220,7 +220,7 @@ def what_is_updated(trainable, training):
     return what_changed(network, few_images, few_labels)
 
 
-# %%
+# %% tags=["answer"]
 for trainable in (True, False):
     for training in (None, False):
         changed = what_is_updated(trainable, training)
@@ -359,7 +359,7 @@ def vgg_recipe(classes, weights="imagenet"):
 # **Predict first.** Which of the two has more weights to train? InceptionV3's 2,048 channels are averaged over all
 # positions; VGG16's grid of 7 × 7 positions and 512 channels is flattened.
 
-# %%
+# %% tags=["answer"]
 classes = 6
 inception_head = (2048 * 1024 + 1024) + (1024 * classes + classes)
 vgg_head = (7 * 7 * 512 * 1024 + 1024) + (1024 * classes + classes)

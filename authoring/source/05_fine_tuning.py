@@ -98,7 +98,7 @@ def features_moved_by(network, base):
     return np.linalg.norm(base(cells[:8], training=False) - before) / np.linalg.norm(before)
 
 
-# %%
+# %% tags=["answer"]
 careless_base = tl.load_pretrained_model().copy_network()
 for layer in careless_base.layers:
     layer.trainable = layer.name.startswith("block7a")
@@ -268,7 +268,7 @@ print(f"fine-tuned by tl.fine_tune:   {np.mean(answers == validation.labels):.1%
 #
 # `make results` trained each of them on three random samples of cells.
 
-# %%
+# %% tags=["answer"]
 tuning = tl.results("solar_tuning")
 
 
@@ -282,7 +282,7 @@ def show_study(name, xlabel, title, logarithmic=False):
 
 show_study("blocks", "blocks trained", "200 solar cells: fine-tuning 0 to 12 blocks")
 
-# %%
+# %% tags=["answer"]
 study = tuning["blocks"]
 for row, blocks in enumerate(study["blocks trained"]):
     print(f"{blocks:2} blocks: {study['mean'][row]:.1%} ± {study['sd'][row]:.1%}, {study['seconds'][row]:.0f} s")
@@ -297,7 +297,7 @@ for row, blocks in enumerate(study["blocks trained"]):
 # **Predict first.** Now six blocks are trained, and the learning rate changes, from a hundredth of the default (2e-4) to
 # a hundred times the default.
 
-# %%
+# %% tags=["answer"]
 show_study("rates", "learning rate", "Learning rate: too small does nothing, too large destroys", logarithmic=True)
 
 # %% [markdown]
@@ -340,7 +340,7 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 #
 # **Predict first.** From how many cells on will fine-tuning be ahead?
 
-# %%
+# %% tags=["answer"]
 curve = tl.LearningCurve.of(tl.results("curves.solar"))
 
 print(" cells   probe  fine-tuned   difference")

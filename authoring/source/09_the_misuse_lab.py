@@ -100,7 +100,7 @@ def run_check(check, *arguments, **options):
 #
 # **Predict first.** After four epochs, will `evaluate` find the same accuracy on the training set as `fit` reported?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 careless = new_network(head_weights)
 careless.trainable = True
 careless.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -154,7 +154,7 @@ run_check(tl.checks.assert_changed, pretrained, careless, only=meant)
 # **Predict first.** After that, 12 arrays have `trainable = True`: the kernels of 10 convolutions, and the head's
 # kernel and bias. How many of them will four more epochs change?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 careless = new_network(head_weights)
 for layer in careless.layers:
     layer.trainable = layer.name == "new_head"
@@ -202,7 +202,7 @@ run_check(tl.checks.assert_changed, before, cured, only=[*list(model.blocks)[-4:
 #
 # **Predict first.** One epoch is five steps. What will the test accuracy be after it?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 careless = new_network(head_weights)
 for layer in careless.layers:
     layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
@@ -260,7 +260,7 @@ features.shape, new_features.shape
 #
 # **Predict first.** How much higher will the accuracy on held-out copies be than on new cells?
 
-# %%
+# %% tags=["answer"]
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -351,7 +351,7 @@ correct.shape
 # **Predict first.** By how many points is the reported accuracy too high, on average over 200 random test sets?
 
 
-# %%
+# %% tags=["answer"]
 def optimistic_bias(tested, seed):
     """Reported accuracy of the best on a random test set, minus its accuracy on the other cells."""
     order = np.random.default_rng(seed).permutation(correct.shape[1])

@@ -8,9 +8,12 @@ are opened. TLCOURSE_BROWSER_LESSONS=all runs those, too.
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
+from conftest import TOKEN
+from notebook_page import OPENING
 
 import tlcourse as tl
 
@@ -82,6 +85,61 @@ def give(cell, path):
 
 # Of a closed list JupyterLab takes the arrows for itself; the space bar opens it.
 NEXT = ("Space", "ArrowDown", "Enter")
+
+
+# The first ten seconds
+
+
+def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
+    """In a window of 1366 × 768, before a cell has been run; the time is printed."""
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    start = time.perf_counter()
+    page.goto(f"{lab}/lab/tree/00_start_here.ipynb?token={TOKEN}&reset")
+    picture = page.locator(".jp-NotebookPanel .jp-OutputArea img").first
+    picture.wait_for(timeout=OPENING)
+    print(f"opened → photographs: {time.perf_counter() - start:.1f} s")
+    page.wait_for_function("one => one.complete", arg=picture.element_handle())
+    page.wait_for_timeout(1000)  # until what is above it has its height
+    box, window = picture.bounding_box(), page.locator(".jp-WindowedPanel-outer").first
+    shown = window.bounding_box()
+    assert shown["y"] < box["y"]
+    assert box["y"] + box["height"] < shown["y"] + shown["height"]
+    assert box["width"] > 0.95 * (page.locator(".jp-Cell-outputArea").first.bounding_box()["width"] - 80)
+    keep_picture(page, "first_screen")
+    context.close()
+
+
+def test_the_names_of_lessons_are_read_in_full_in_the_list(chromium, lab):
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    page.goto(f"{lab}/lab?token={TOKEN}&reset")
+    page.locator(".jp-DirListing-itemText").first.wait_for(timeout=OPENING)
+    cut = """() => [...document.querySelectorAll('.jp-DirListing-itemText')]
+        .filter(one => one.scrollWidth > one.clientWidth
+            || [...one.children].some(part => part.scrollWidth > part.clientWidth))
+        .map(one => one.textContent)"""
+    assert page.locator(".jp-DirListing-itemText").count() == len(WITHOUT + WITH_WIDGETS)
+    assert page.evaluate(cut) == []
+    keep_picture(page, "list_of_lessons")
+    context.close()
+
+
+def test_an_answer_is_folded_until_its_cell_is_run(open_lesson):
+    lesson = open_lesson("04_freezing_and_a_new_head")
+    answer = lesson.cell("weights are trainable.")
+    assert answer.locator(".jp-OutputArea-output").count() == 0
+    assert answer.locator(".jp-Placeholder").count() == 1
+    lesson.run_until("weights are trainable.")
+    answer = lesson.cell("weights are trainable.")
+    answer.locator(".jp-OutputArea-output").first.wait_for()
+    lesson.close()
+
+
+def keep_picture(page, name):
+    """A picture of the page, where TLCOURSE_SCREENSHOTS says."""
+    if folder := os.environ.get("TLCOURSE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder, f"{name}.png"))
 
 
 # Lesson 00: try your own

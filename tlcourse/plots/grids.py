@@ -15,6 +15,7 @@ from ..features.pictures import Pictures, one_picture
 from ..foreign_text import escape_mathtext
 from .figure import SMALL, WIDTH, Figure, as_labels, check_lengths, listed
 
+TITLE = 12  # points, Matplotlib's own
 Images: TypeAlias = Sequence[ArrayLike | None] | np.ndarray | Pictures
 
 
@@ -63,15 +64,16 @@ def pictures(
             text = "\n".join(map(escape_mathtext, text.split("\n")))
             axes.set_title(text, fontsize=SMALL)
     if title:
-        sheet.suptitle(title)
+        sheet.suptitle(_wrapped(title, side * columns, TITLE))
     what = title or f"{count} picture{'s' * (count > 1)}"
-    sheet.alt = f"{what}." if titles is None else f"{what}: {listed(texts)}."
+    named = listed(text for text in texts if text)
+    sheet.alt = f"{what}." if titles is None else f"{what}: {named}."
     return sheet
 
 
-def _wrapped(text: str, side: float) -> str:
-    """A caption whose lines are not longer than a picture is wide, in inches."""
-    letters = int(72 * side / (0.6 * SMALL))  # a letter is 0.6 of its height
+def _wrapped(text: str, width: float, size: int = SMALL) -> str:
+    """A text whose lines are not longer than a picture is wide, in inches."""
+    letters = max(1, int(72 * width / (0.6 * size)))  # a letter is 0.6 of its height
     lines = (fill(line, letters, break_long_words=False) for line in text.split("\n"))
     return "\n".join(lines)
 
