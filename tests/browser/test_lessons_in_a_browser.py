@@ -110,21 +110,6 @@ def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
     context.close()
 
 
-def test_the_names_of_lessons_are_read_in_full_in_the_list(chromium, lab):
-    context = chromium.new_context(viewport={"width": 1366, "height": 768})
-    page = context.new_page()
-    page.goto(f"{lab}/lab?token={TOKEN}&reset")
-    page.locator(".jp-DirListing-itemText").first.wait_for(timeout=OPENING)
-    cut = """() => [...document.querySelectorAll('.jp-DirListing-itemText')]
-        .filter(one => one.scrollWidth > one.clientWidth
-            || [...one.children].some(part => part.scrollWidth > part.clientWidth))
-        .map(one => one.textContent)"""
-    assert page.locator(".jp-DirListing-itemText").count() == len(WITHOUT + WITH_WIDGETS)
-    assert page.evaluate(cut) == []
-    keep_picture(page, "list_of_lessons")
-    context.close()
-
-
 def test_an_answer_is_folded_until_its_cell_is_run(open_lesson):
     lesson = open_lesson("04_freezing_and_a_new_head")
     answer = lesson.cell("weights are trainable.")
