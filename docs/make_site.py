@@ -24,6 +24,7 @@ import checks  # noqa: E402
 import front  # noqa: E402
 import lessons  # noqa: E402
 import nbformat  # noqa: E402
+import self_test  # noqa: E402
 
 # A figure of benchmarks/, as README and results page name it from where they lie
 FIGURE = re.compile(r"!\[([^\]]*)\]\((?:\.\./)?benchmarks/(\w+)\.png\)")
@@ -59,6 +60,7 @@ def build(pages: Path, site: Path) -> None:
     add_mathjax(site)
     browser.add_to(site)
     front.add_to(site)
+    self_test.add_to(site)
 
 
 def collect(pages: Path) -> None:
@@ -244,6 +246,7 @@ PARTS = {
     "api": api,
     "teach": browser.part,
     "runtime": browser.version,
+    "self-test": self_test.page,
 }
 PART = re.compile(rf"<!-- ({'|'.join(PARTS)})(?:: (.*?))? -->")
 

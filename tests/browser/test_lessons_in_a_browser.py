@@ -105,7 +105,9 @@ def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
     shown = window.bounding_box()
     assert shown["y"] < box["y"]
     assert box["y"] + box["height"] < shown["y"] + shown["height"]
-    assert box["width"] > 0.95 * (page.locator(".jp-Cell-outputArea").first.bounding_box()["width"] - 80)
+    assert box["width"] > 0.95 * (
+        page.locator(".jp-Cell-outputArea").first.bounding_box()["width"] - 80
+    )
     keep_picture(page, "first_screen")
     context.close()
 
