@@ -17,8 +17,8 @@ class Bar:
         self.total, self.steps, self.closed = total, 0, False
         Bar.made.append(self)
 
-    def update(self):
-        self.steps += 1
+    def update(self, steps):
+        self.steps += steps
 
     def close(self):
         self.closed = True
@@ -29,9 +29,9 @@ def bar_of(monkeypatch):
     """The bar of a training of nine rows in batches of four."""
     monkeypatch.setattr(fit_bar, "progress_bar", Bar)
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    network.compile(loss="mse")
 
-    def fit(*data, **options):
+    def fit(*data, at_once=1, **options):
+        network.compile(loss="mse", steps_per_execution=at_once)
         Bar.made.clear()
         network.fit(*data, callbacks=[tl.fit_bar()], verbose=0, **options)
         (bar,) = Bar.made
@@ -43,6 +43,11 @@ def bar_of(monkeypatch):
 def test_it_counts_the_steps_of_all_epochs_and_is_closed(bar_of):
     bar = bar_of(np.zeros((9, 3)), np.zeros(9), batch_size=4, epochs=2)
     assert (bar.total, bar.steps, bar.closed) == (6, 6, True)
+
+
+def test_steps_that_keras_takes_at_once_are_all_counted(bar_of):
+    bar = bar_of(np.zeros((12, 3)), np.zeros(12), batch_size=2, epochs=2, at_once=3)
+    assert (bar.total, bar.steps) == (12, 12)
 
 
 def test_of_a_generator_without_a_length_it_knows_no_total(bar_of):

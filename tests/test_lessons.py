@@ -151,6 +151,24 @@ def is_folded(cell):
     return cell.metadata.jupyter.source_hidden
 
 
+LONG = {  # lesson → its trainings in plain Keras that take more than three seconds on two cores
+    "01_why_transfer": ["scratch.fit("],
+    "04_freezing_and_a_new_head": ["history = model.fit(", "my_network.fit("],
+    "05_fine_tuning": ["second = network.fit("],
+    "06_digits_to_kanji": ["network.fit(batches"],
+    "07_bert_to_sentiment": ["model.fit(inputs"],
+    "11_your_own_pictures": ["tuned.fit(shuffled"],
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_training_shows_that_it_lives(name):
+    cells = code_cells(build.convert(build.SOURCES / f"{name}.py"))
+    for training in LONG[name]:
+        (cell,) = [cell for cell in cells if training in cell.source]
+        assert "tl.fit_bar()" in cell.source
+
+
 def test_exercises_are_those_that_can_be_checked():
     from tlcourse.exercises.table import exercises as _all
 

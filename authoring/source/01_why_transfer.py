@@ -79,7 +79,8 @@ def as_array(images, side):
 keras.utils.set_random_seed(0)
 scratch = small_cnn((64, 64, 3), classes=6)
 scratch.compile(keras.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-history = scratch.fit(as_array(few.images, 64), few.labels, batch_size=15, epochs=100, verbose=0).history
+options = {"callbacks": [tl.fit_bar()], "verbose": 0}  # a bar while it trains
+history = scratch.fit(as_array(few.images, 64), few.labels, batch_size=15, epochs=100, **options).history
 scratch_accuracy = scratch.evaluate(as_array(stamps.test.images, 64), stamps.test.labels, verbose=0)[1]
 
 print(f"From scratch: {history['accuracy'][-1]:.0%} of the training photographs, {scratch_accuracy:.0%} of the test set")

@@ -118,8 +118,9 @@ validation = (val_images, val_labels)
 
 # %% tags=["trained-here"]
 keras.utils.set_random_seed(0)
+callbacks = [stop_early, tl.fit_bar()]  # the second shows a bar while it trains; Keras' own is verbose=1
 history = model.fit(
-    train_images, train_labels, batch_size=16, epochs=4, validation_data=validation, callbacks=[stop_early], verbose=0
+    train_images, train_labels, batch_size=16, epochs=4, validation_data=validation, callbacks=callbacks, verbose=0
 )
 best = np.argmin(history.history["val_loss"])
 print(f"Epoch {best + 1} has the lowest validation loss, and a validation accuracy of", end=" ")
@@ -450,7 +451,7 @@ inputs = keras.Input((224, 224, 3))
 outputs = keras.layers.Dense(1, activation="sigmoid")(frozen(inputs, training=False))
 my_network = keras.Model(inputs, outputs)
 my_network.compile(keras.optimizers.Adam(1e-2), loss="binary_crossentropy")
-my_network.fit(cells, cell_labels, batch_size=8, epochs=3, verbose=0)
+my_network.fit(cells, cell_labels, batch_size=8, epochs=3, callbacks=[tl.fit_bar()], verbose=0)
 tl.check("4.2", my_network)
 
 # %% [markdown]

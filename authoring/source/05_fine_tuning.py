@@ -149,9 +149,8 @@ before = tl.checks.snapshot(network)
 import time
 
 start = time.perf_counter()
-second = network.fit(
-    cells, training.labels, batch_size=16, epochs=1, validation_data=(other_cells, validation.labels), verbose=0
-)
+options = {"validation_data": (other_cells, validation.labels), "callbacks": [tl.fit_bar()]}
+second = network.fit(cells, training.labels, batch_size=16, epochs=1, verbose=0, **options)
 seconds_in_keras = time.perf_counter() - start
 print(f"Validation accuracy after fine-tuning: {second.history['val_accuracy'][-1]:.1%}")
 

@@ -89,7 +89,7 @@ def fit(network, images, labels, rate, steps):
     network.compile(keras.optimizers.Adam(schedule), loss="sparse_categorical_crossentropy", **options)
     pictures = tf.data.Dataset.from_tensor_slices((images, labels))
     batches = pictures.shuffle(len(images)).repeat().batch(32)
-    network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+    network.fit(batches, steps_per_epoch=steps, shuffle=False, callbacks=[tl.fit_bar()], verbose=0)
 
 
 # %%

@@ -267,7 +267,7 @@ lowered["train"].shape, embedded["train"].shape
 def fit(model, inputs, learning_rate, epochs):
     model.compile(keras.optimizers.AdamW(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
-    kept = {"validation_data": (inputs["validation"], validation.labels), "callbacks": [stop_early]}
+    kept = {"validation_data": (inputs["validation"], validation.labels), "callbacks": [stop_early, tl.fit_bar()]}
     return model.fit(inputs["train"], training.labels, batch_size=25, epochs=epochs, verbose=0, **kept).history
 
 

@@ -267,7 +267,7 @@ for layer in tuned.layers[1].layers:
 tuned.compile(keras.optimizers.Adam(3e-4), loss="sparse_categorical_crossentropy")
 before = tl.checks.snapshot(tuned)
 stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
-options = {"validation_data": validation, "class_weight": weights, "callbacks": [stop_early]}
+options = {"validation_data": validation, "class_weight": weights, "callbacks": [stop_early, tl.fit_bar()]}
 shuffled = read("split/train", shuffle=True, seed=0)
 tuned.fit(shuffled, epochs=3, shuffle=False, verbose=0, **options)  # the data set shuffles
 tl.checks.assert_changed(before, tuned, only=["block7a", "head", "new_head"])

@@ -38,8 +38,13 @@ class _FitBar(keras.callbacks.Callback):
         total = epochs * steps if steps else None  # None: a generator without a length
         self._bar = progress_bar(total=total, desc="fit", unit="step")
 
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._steps = 0
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._bar.update()
+        done = batch + 1  # several at once where `steps_per_execution` is more than 1
+        self._bar.update(done - self._steps)
+        self._steps = done
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self._bar.close()
