@@ -157,6 +157,7 @@ LONG = {  # lesson → its trainings in plain Keras that take more than three se
     "05_fine_tuning": ["second = network.fit("],
     "06_digits_to_kanji": ["network.fit(batches"],
     "07_bert_to_sentiment": ["model.fit(inputs"],
+    "09_the_misuse_lab": ["fit = network.fit("],
     "11_your_own_pictures": ["tuned.fit(shuffled"],
 }
 

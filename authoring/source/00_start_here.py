@@ -268,7 +268,8 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 #
 # ## How the course works
 #
-# - **Predict, run, read.** Where it says *Predict first*, do. Then run the cell (Shift-Enter) and read on.
+# - **Predict, run, read.** Where it says *Predict first*, do. The result below is folded until you run the cell
+#   (Shift-Enter). Then read on.
 # - **Exercises** have a stub that runs as it is, a check that says why an answer is wrong, three hints, and a folded
 #   solution. `tl.check.progress()` shows which ones you have solved.
 # - **Keras and scikit-learn first.** From lesson 02 on you write each method yourself in these libraries, and use the

@@ -74,7 +74,8 @@ head_weights = head_alone.get_weights()
 def train(network, epochs=4):
     """Train, then evaluate on the same pictures and on the test set."""
     keras.utils.set_random_seed(0)
-    fit = network.fit(training_maps, training.labels, batch_size=20, epochs=epochs, verbose=0)
+    options = {"epochs": epochs, "callbacks": [tl.fit_bar()], "verbose": 0}
+    fit = network.fit(training_maps, training.labels, batch_size=20, **options)
     print(f"training set, last epoch of fit:  {fit.history['accuracy'][-1]:.0%}")
     for name, maps, labels in (("training", training_maps, training.labels), ("test", test_maps, test.labels)):
         _, accuracy = network.evaluate(maps, labels, batch_size=20, verbose=0)
