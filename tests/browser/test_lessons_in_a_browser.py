@@ -109,6 +109,9 @@ def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
         page.locator(".jp-Cell-outputArea").first.bounding_box()["width"] - 80
     )
     keep_picture(page, "first_screen")
+    page.locator(".lm-MenuBar").get_by_text("File", exact=True).click()
+    last = page.locator(".lm-Menu").get_by_text("Close and Shut Down Notebook")
+    last.wait_for()  # what the last cell of each lesson names
     context.close()
 
 
