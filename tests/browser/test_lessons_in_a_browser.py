@@ -126,6 +126,12 @@ def test_an_answer_is_folded_until_its_cell_is_run(open_lesson):
     lesson.close()
 
 
+def unfold(cell):
+    """Open a cell's output where it is the answer to a question, with the mouse as a reader would."""
+    if (folded := cell.locator(".jp-OutputPlaceholder")).count():
+        folded.click()
+
+
 def keep_picture(page, name):
     """A picture of the page, where TLCOURSE_SCREENSHOTS says."""
     if folder := os.environ.get("TLCOURSE_SCREENSHOTS"):
@@ -286,6 +292,7 @@ def test_a_lesson_without_widgets_opens_and_shows_its_figures_in_words_too(
         for output in cell["outputs"]
         if "image/png" in output.get("data", {})
     )
+    unfold(lesson.cell(cell))
     outputs = lesson.cell(cell).locator(".jp-OutputArea").first
     outputs.locator("img").first.wait_for()
     outputs.get_by_text("This figure in words").first.click()
