@@ -294,9 +294,9 @@ raise ModuleNotFoundError(
     "an environment of your own, `pip install '.[cpu,learn,distributed]'`, and open the lesson from there."
 )"""
 # Lesson → a package that it alone needs, and what brings that on Colab.
-ALSO = {"10_tune_and_stack": "optuna", "12_past_one_machine": "distributed"}
-EXTRA = {"12_past_one_machine": "[distributed]"}
-THEN = {"07_bert_to_sentiment": 'get_ipython().system("tlcourse fetch minilm")'}
+ALSO = {"10_search": "optuna", "12_cluster": "distributed"}
+EXTRA = {"12_cluster": "[distributed]"}
+THEN = {"07_bert": 'get_ipython().system("tlcourse fetch minilm")'}
 
 
 def set_up(lesson: str, address: Published | None) -> str:
@@ -360,7 +360,7 @@ README_PART = re.compile(
     r"(<!-- address: begin -->\n).*?(<!-- address: end -->)", re.DOTALL
 )
 README_LINKS = """
-**Binder** runs the course in the browser: [open it there](https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start_here.ipynb).
+**Binder** runs the course in the browser: [open it there](https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start.ipynb).
 
 **Colab**: each lesson has a link; its first cell installs the course and changes nothing that Colab brings.
 

@@ -160,7 +160,7 @@ def readme(title: str) -> str:
 
 def glossary(_) -> str:
     """The terms of the folded list in lesson 00."""
-    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start.ipynb", as_version=4)
     found = (
         re.search(r"<summary>Glossary[^<]*</summary>(.*?)</details>", cell.source, re.S)
         for cell in notebook.cells

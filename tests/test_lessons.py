@@ -152,13 +152,13 @@ def is_folded(cell):
 
 
 LONG = {  # lesson → its trainings in plain Keras that take more than three seconds on two cores
-    "01_why_transfer": ["scratch.fit("],
-    "04_freezing_and_a_new_head": ["history = model.fit(", "my_network.fit("],
-    "05_fine_tuning": ["second = network.fit("],
-    "06_digits_to_kanji": ["network.fit(batches"],
-    "07_bert_to_sentiment": ["model.fit(inputs"],
-    "09_the_misuse_lab": ["fit = network.fit("],
-    "11_your_own_pictures": ["tuned.fit(shuffled"],
+    "01_why": ["scratch.fit("],
+    "04_head": ["history = model.fit(", "my_network.fit("],
+    "05_tuning": ["second = network.fit("],
+    "06_kanji": ["network.fit(batches"],
+    "07_bert": ["model.fit(inputs"],
+    "09_misuse": ["fit = network.fit("],
+    "11_pictures": ["tuned.fit(shuffled"],
 }
 
 
@@ -223,7 +223,7 @@ def names_in(cells, context):
 
 def test_each_half_of_lesson_10_can_be_taught_alone():
     """The second half uses nothing that the first one defines; exercise 10.1 is the first one's."""
-    cells = build.convert(build.SOURCES / "10_tune_and_stack.py").cells
+    cells = build.convert(build.SOURCES / "10_search.py").cells
     headings = (
         "## First half",
         "## Second half",

@@ -134,13 +134,13 @@ def test_every_lesson_has_a_card_with_a_picture_of_its_own():
 
 def test_a_lesson_without_a_chosen_figure_gets_its_first(monkeypatch):
     monkeypatch.delitem(front.FIGURES, "01")
-    assert front.figure("01_why_transfer")[0].startswith("30 pictures")
+    assert front.figure("01_why")[0].startswith("30 pictures")
 
 
 def test_a_chosen_figure_that_a_lesson_has_lost_fails_the_build(monkeypatch):
     monkeypatch.setitem(front.FIGURES, "01", "words that no figure has")
-    with pytest.raises(SystemExit, match="01_why_transfer.*words that no figure has"):
-        front.figure("01_why_transfer")
+    with pytest.raises(SystemExit, match="01_why.*words that no figure has"):
+        front.figure("01_why")
 
 
 def test_a_figure_is_there_for_light_and_for_dark():

@@ -45,7 +45,7 @@ class Lesson:
 
     @property
     def name(self) -> str:
-        """Name of the file without suffix, such as ``05_fine_tuning``."""
+        """Name of the file without suffix, such as ``05_tuning``."""
         return self.path.stem
 
     @property

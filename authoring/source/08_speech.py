@@ -431,4 +431,4 @@ tl.check("8.3", my_network, x_test)
 # - One voice per class was enough for words, and not for languages.
 # - This was measured with two voices of words and five of digits, in telephone quality.
 #
-# **Next:** [09 · The misuse lab](09_the_misuse_lab.ipynb), where mistakes are made on purpose.
+# **Next:** [09 · The misuse lab](09_misuse.ipynb), where mistakes are made on purpose.

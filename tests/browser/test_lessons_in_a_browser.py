@@ -20,10 +20,10 @@ import tlcourse as tl
 pytestmark = pytest.mark.slow
 
 WITH_WIDGETS = (
-    "00_start_here",
-    "04_freezing_and_a_new_head",
-    "05_fine_tuning",
-    "06_digits_to_kanji",
+    "00_start",
+    "04_head",
+    "05_tuning",
+    "06_kanji",
 )
 LESSONS = Path(__file__).resolve().parent.parent.parent / "notebooks"
 WITHOUT = tuple(
@@ -95,7 +95,7 @@ def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
     context = chromium.new_context(viewport={"width": 1366, "height": 768})
     page = context.new_page()
     start = time.perf_counter()
-    page.goto(f"{lab}/lab/tree/00_start_here.ipynb?token={TOKEN}&reset")
+    page.goto(f"{lab}/lab/tree/00_start.ipynb?token={TOKEN}&reset")
     picture = page.locator(".jp-NotebookPanel .jp-OutputArea img").first
     picture.wait_for(timeout=OPENING)
     print(f"opened → photographs: {time.perf_counter() - start:.1f} s")
@@ -115,8 +115,25 @@ def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
     context.close()
 
 
+def test_the_names_of_lessons_are_read_in_full_in_the_list(chromium, lab):
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    page.goto(f"{lab}/lab?token={TOKEN}&reset")
+    page.locator(".jp-DirListing-itemText").first.wait_for(timeout=OPENING)
+    cut = """() => [...document.querySelectorAll('.jp-DirListing-itemText')]
+        .filter(one => one.scrollWidth > one.clientWidth
+            || [...one.children].some(part => part.scrollWidth > part.clientWidth))
+        .map(one => one.textContent)"""
+    assert page.locator(".jp-DirListing-itemText").count() == len(
+        WITHOUT + WITH_WIDGETS
+    )
+    assert page.evaluate(cut) == []
+    keep_picture(page, "list_of_lessons")
+    context.close()
+
+
 def test_an_answer_is_folded_until_its_cell_is_run(open_lesson):
-    lesson = open_lesson("04_freezing_and_a_new_head")
+    lesson = open_lesson("04_head")
     answer = lesson.cell("weights are trainable.")
     assert answer.locator(".jp-OutputArea-output").count() == 0
     assert answer.locator(".jp-Placeholder").count() == 1
@@ -143,11 +160,11 @@ def keep_picture(page, name):
 
 @pytest.fixture(scope="module")
 def own(run):
-    return lambda: run("00_start_here").cell("tl.widgets.TryYourOwn")
+    return lambda: run("00_start").cell("tl.widgets.TryYourOwn")
 
 
 def test_lesson_00_runs(run):
-    assert_ran_without_error(run("00_start_here"))
+    assert_ran_without_error(run("00_start"))
 
 
 def test_a_cell_is_chosen_from_the_list_by_keyboard(own):
@@ -181,7 +198,7 @@ def test_a_text_that_calls_itself_a_photograph_gets_a_sentence(own, tmp_path):
 
 
 def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
-    saved = json.loads(run("00_start_here").save())
+    saved = json.loads(run("00_start").save())
     assert "widgets" not in saved["metadata"]
     (output,) = next(
         cell for cell in saved["cells"] if "TryYourOwn" in "".join(cell["source"])
@@ -194,18 +211,18 @@ def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
 
 
 def test_lesson_04_runs(run):
-    assert_ran_without_error(run("04_freezing_and_a_new_head"))
+    assert_ran_without_error(run("04_head"))
 
 
 # Lesson 05: the mistake browser
 
 
 def test_lesson_05_runs(run):
-    assert_ran_without_error(run("05_fine_tuning"))
+    assert_ran_without_error(run("05_tuning"))
 
 
 def test_a_cell_of_the_confusion_matrix_is_chosen_by_keyboard(run):
-    cell = run("05_fine_tuning").cell("tl.widgets.MistakeBrowser")
+    cell = run("05_tuning").cell("tl.widgets.MistakeBrowser")
     press(cell, "select", *NEXT)
     chosen = cell.locator("select").input_value()
     count, _, names = chosen.partition(" × ")
@@ -217,13 +234,13 @@ def test_a_cell_of_the_confusion_matrix_is_chosen_by_keyboard(run):
 
 
 def test_lesson_06_runs(run):
-    assert_ran_without_error(run("06_digits_to_kanji"))
+    assert_ran_without_error(run("06_kanji"))
 
 
 @pytest.fixture
 def canvas(run):
     """The canvas, empty."""
-    cell = run("06_digits_to_kanji").cell("tl.widgets.DrawAKanji")
+    cell = run("06_kanji").cell("tl.widgets.DrawAKanji")
     cell.get_by_role("button", name="Clear").click()
     says(cell, "Draw a character.")
     return cell
@@ -268,7 +285,7 @@ def test_a_sign_is_chosen_from_the_list_by_keyboard(canvas):
 
 
 def test_the_label_slider_is_moved_by_keyboard_and_says_the_new_numbers(run):
-    cell = run("06_digits_to_kanji").cell("tl.widgets.LabelSlider")
+    cell = run("06_kanji").cell("tl.widgets.LabelSlider")
     press(cell, ".noUi-handle", "End")
     curve = tl.LearningCurve.of(tl.results("kanji.ways"))
     for line in tl.widgets.LabelSlider(curve).answer(20).text.splitlines():

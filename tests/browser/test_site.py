@@ -223,7 +223,7 @@ def test_the_front_page_shows_photographs_two_buttons_and_a_card_per_lesson(open
         assert card.locator("a").get_attribute("href") == f"{name}.html"
     # All of a card is its link: a click on the picture meets the link above it.
     cards.first.locator("img").click(force=True)
-    page.wait_for_url("**/notebooks/00_start_here.html")
+    page.wait_for_url("**/notebooks/00_start.html")
     page.context.close()
 
 
@@ -270,7 +270,7 @@ def test_an_answer_of_the_self_test_opens_by_keyboard_and_shows_its_figure(open_
 
 
 def test_a_lessons_page_shows_an_answer_when_it_is_asked_for(open_page):
-    page = open_page("notebooks/04_freezing_and_a_new_head")
+    page = open_page("notebooks/04_head")
     output = page.get_by_text("weights are trainable.", exact=False).last
     assert not output.is_visible()
     page.locator("summary", has_text="the answer").first.press("Enter")

@@ -282,18 +282,18 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # | No. | Lesson |
 # |---|---|
 # | 00 | Start here: you are here |
-# | [01](01_why_transfer.ipynb) | Why transfer? Three promises, measured |
-# | [02](02_pretrained_models.ipynb) | Pretrained models: what is inside, what they see, what they expect |
-# | [03](03_feature_extraction.ipynb) | Feature extraction: ImageNet to your own classes |
-# | [04](04_freezing_and_a_new_head.ipynb) | A new head: the five steps |
-# | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
-# | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: transfer, layer by layer |
-# | [07](07_bert_to_sentiment.ipynb) | BERT to sentiment: the same calls for sentences |
+# | [01](01_why.ipynb) | Why transfer? Three promises, measured |
+# | [02](02_models.ipynb) | Pretrained models: what is inside, what they see, what they expect |
+# | [03](03_extract.ipynb) | Feature extraction: ImageNet to your own classes |
+# | [04](04_head.ipynb) | A new head: the five steps |
+# | [05](05_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
+# | [06](06_kanji.ipynb) | Digits to Kanji: transfer, layer by layer |
+# | [07](07_bert.ipynb) | BERT to sentiment: the same calls for sentences |
 # | [08](08_speech.ipynb) | Speech: one example of each word |
-# | [09](09_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
-# | [10](10_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
-# | [11](11_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
-# | [12](12_past_one_machine.ipynb) | Past one machine: the same job on many |
+# | [09](09_misuse.ipynb) | The misuse lab: eight mistakes, and what each costs |
+# | [10](10_search.ipynb) | Tune and stack: what a search promises, and what is kept |
+# | [11](11_pictures.ipynb) | Your own pictures: from a folder to a file |
+# | [12](12_cluster.ipynb) | Past one machine: the same job on many |
 #
 # <details><summary>Glossary: the terms of the course</summary>
 #
@@ -431,4 +431,4 @@ tl.check("0.3", my_classifier)
 #   pixels. On the solar cells, the probe was above the published result for hand-designed features and below the one
 #   for a fine-tuned network.
 #
-# **Next:** [01 · Why transfer?](01_why_transfer.ipynb)
+# **Next:** [01 · Why transfer?](01_why.ipynb)

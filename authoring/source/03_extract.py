@@ -364,4 +364,4 @@ tl.check("3.3", accuracy_at_block, my_block)
 # - With few labels report the standard deviation over several splits.
 # - Ask of every benchmark: has the pretrained network seen these pictures, or these classes, before?
 #
-# **Next:** [04 · A new head: the five steps](04_freezing_and_a_new_head.ipynb)
+# **Next:** [04 · A new head: the five steps](04_head.ipynb)

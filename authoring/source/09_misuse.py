@@ -520,7 +520,7 @@ tl.check("9.3", bias_of_300, correct)
 # - Check an accuracy that is surprisingly high as carefully as one that is too low.
 # - What a mistake costs depends on the rest of the set-up: these are small data, one network and few epochs.
 #
-# **Next:** [10 · Tune and stack](10_tune_and_stack.ipynb)
+# **Next:** [10 · Tune and stack](10_search.ipynb)
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ## Appendix: three more mistakes

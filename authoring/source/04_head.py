@@ -492,4 +492,4 @@ tl.check("4.3", dropout_history, large_history)
 # - Most of this was seen on one split of a few dozen pictures; only the comparisons of augmentation and of the field's
 #   recipes used five.
 #
-# **Next:** [05 · Fine-tuning](05_fine_tuning.ipynb), where part of the base is trained, too.
+# **Next:** [05 · Fine-tuning](05_tuning.ipynb), where part of the base is trained, too.

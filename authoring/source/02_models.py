@@ -551,4 +551,4 @@ tl.show.points(
 # - Of the eight networks, the one with the most multiply-adds does not have the best published accuracy. Which one is
 #   best for *your* pictures was not measured here.
 #
-# **Next:** [03 · Feature extraction](03_feature_extraction.ipynb)
+# **Next:** [03 · Feature extraction](03_extract.ipynb)

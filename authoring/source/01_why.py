@@ -396,4 +396,4 @@ tl.check("1.3", my_curve, live)
 #   ahead on Kanji, and with few solar cells no method was good.
 # - What we measured: three small data sets and one pretrained network. Another task has another curve; now you can draw it.
 #
-# **Next:** [02 · Pretrained models](02_pretrained_models.ipynb)
+# **Next:** [02 · Pretrained models](02_models.ipynb)

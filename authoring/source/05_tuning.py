@@ -468,4 +468,4 @@ tl.check("5.3", my_network, snapshot)
 # - All of this holds for these cells, cut from 44 modules, which are probably in both training and test set. It does
 #   not tell how well a network would do on another solar park.
 #
-# **Next:** [06 · Digits to Kanji](06_digits_to_kanji.ipynb)
+# **Next:** [06 · Digits to Kanji](06_kanji.ipynb)
