@@ -58,7 +58,7 @@ learn: .venv/.ready ## set everything up, run the demo, open the course in Jupyt
 	if [ -n "$$browser" ]; then echo "Open the address below in a browser. Ctrl-C here ends the course."; \
 	else echo "JupyterLab opens in the browser. Ctrl-C here ends the course."; fi; \
 	PATH="$$(pwd)/.venv/bin:$$PATH"; export PATH; \
-	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start_here.ipynb \
+	exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00_start.ipynb \
 	  $$browser $$root
 
 define test_settings

@@ -114,9 +114,14 @@ def convert(source: Path) -> nbformat.NotebookNode:
     notebook.cells[0].source = with_links(
         with_banner(notebook.cells[0].source, source.stem), source.stem, address
     )
+    notebook.cells.append(nbformat.v4.new_markdown_cell(FINISHED))
     for cell in notebook.cells:
-        if "setup" in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if "setup" in tags:
             cell.source = set_up(source.stem, address)
+        for tag, folded in FOLDED.items():
+            if tag in tags:
+                cell.metadata["jupyter"] = dict.fromkeys(folded, True)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem[:2]}-{number:03}"
     notebook.metadata = nbformat.from_dict(
@@ -131,6 +136,18 @@ def convert(source: Path) -> nbformat.NotebookNode:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+# Tag → what JupyterLab shows folded; running a cell unfolds its output.
+FOLDED = {
+    "setup": ("source_hidden",),
+    "preview": ("source_hidden",),
+    "answer": ("outputs_hidden",),  # to a question that says "Predict first"
+}
+FINISHED = (
+    "**Finished?** *File → Close and Shut Down Notebook* ends this lesson's kernel and frees its memory. "
+    "Closing the tab alone does not."
+)
 
 
 def with_banner(text: str, lesson: str) -> str:
@@ -277,9 +294,9 @@ raise ModuleNotFoundError(
     "an environment of your own, `pip install '.[cpu,learn,distributed]'`, and open the lesson from there."
 )"""
 # Lesson → a package that it alone needs, and what brings that on Colab.
-ALSO = {"10_tune_and_stack": "optuna", "12_past_one_machine": "distributed"}
-EXTRA = {"12_past_one_machine": "[distributed]"}
-THEN = {"07_bert_to_sentiment": 'get_ipython().system("tlcourse fetch minilm")'}
+ALSO = {"10_search": "optuna", "12_cluster": "distributed"}
+EXTRA = {"12_cluster": "[distributed]"}
+THEN = {"07_bert": 'get_ipython().system("tlcourse fetch minilm")'}
 
 
 def set_up(lesson: str, address: Published | None) -> str:
@@ -343,7 +360,7 @@ README_PART = re.compile(
     r"(<!-- address: begin -->\n).*?(<!-- address: end -->)", re.DOTALL
 )
 README_LINKS = """
-**Binder** runs the course in the browser: [open it there](https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start_here.ipynb).
+**Binder** runs the course in the browser: [open it there](https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start.ipynb).
 
 **Colab**: each lesson has a link; its first cell installs the course and changes nothing that Colab brings.
 

@@ -26,7 +26,7 @@ from class_hub import HUB, class_hub  # noqa: E402
 from machine import what_is_missing  # noqa: E402
 
 NAMES = ["ada", "bob", "cleo", "dan", "eve"]
-LESSONS = {"00": "lessons/00_start_here.ipynb", "05": "lessons/05_fine_tuning.ipynb"}
+LESSONS = {"00": "lessons/00_start.ipynb", "05": "lessons/05_tuning.ipynb"}
 MACHINE, SYSTEM = 24, 2  # GiB, and of it for the system, the hub and files
 
 

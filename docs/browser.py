@@ -36,7 +36,7 @@ EXAMPLES = {  # class → five photographs to teach with, and two to try
 }
 MISSING = (
     "This part of the site is missing: it could not be built without {package} {version} from npm. "
-    "Everything that it shows is in the course, too: [Start here](notebooks/00_start_here.ipynb)."
+    "Everything that it shows is in the course, too: [Start here](notebooks/00_start.ipynb)."
 )
 
 

@@ -10,6 +10,8 @@ LAUNCH = re.compile(r"\[(Open in (?:Colab|Binder))\]\(([^)]*)\)")
 FOLDED = {  # tag → what the button says; myst-nb folds cells with a hide-… tag
     "solution": ("hide-cell", "the solution"),
     "setup": ("hide-input", "the set-up"),
+    "preview": ("hide-input", "the code"),
+    "answer": ("hide-output", "the answer"),
 }
 NOT_STORED = (
     "*This figure shows photographs that may not be passed on, so it is not stored here. "
@@ -52,17 +54,15 @@ def described(cell: nbformat.NotebookNode, output: nbformat.NotebookNode) -> Non
     """Put a figure's words where myst-nb looks for them, and behind it where the lesson does not have them there."""
     about = output.get("metadata", {}).get("image/png", {})
     if "alt" in about:
-        cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = about[
-            "alt"
-        ].replace("\n", " ")
+        image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
+        image["alt"] = about["alt"].replace("\n", " ")
+        if "width" in about:
+            image["width"] = f"{about['width']}px"
+        words = in_words(about["alt"], about.get("table"))
         index = cell.outputs.index(output) + 1
         if not any(
             IN_WORDS in behind.get("data", {}).get("text/html", "")
             for behind in cell.outputs[index:]
         ):
-            cell.outputs.insert(
-                index,
-                nbformat.v4.new_output(
-                    "display_data", {"text/html": in_words(**about)}
-                ),
-            )
+            shown = nbformat.v4.new_output("display_data", {"text/html": words})
+            cell.outputs.insert(index, shown)

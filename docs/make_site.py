@@ -24,6 +24,7 @@ import checks  # noqa: E402
 import front  # noqa: E402
 import lessons  # noqa: E402
 import nbformat  # noqa: E402
+import self_test  # noqa: E402
 
 # A figure of benchmarks/, as README and results page name it from where they lie
 FIGURE = re.compile(r"!\[([^\]]*)\]\((?:\.\./)?benchmarks/(\w+)\.png\)")
@@ -59,6 +60,7 @@ def build(pages: Path, site: Path) -> None:
     add_mathjax(site)
     browser.add_to(site)
     front.add_to(site)
+    self_test.add_to(site)
 
 
 def collect(pages: Path) -> None:
@@ -158,7 +160,7 @@ def readme(title: str) -> str:
 
 def glossary(_) -> str:
     """The terms of the folded list in lesson 00."""
-    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start.ipynb", as_version=4)
     matches = (
         re.search(r"<summary>Glossary[^<]*</summary>(.*?)</details>", cell.source, re.S)
         for cell in notebook.cells
@@ -246,6 +248,7 @@ PARTS = {
     "api": api,
     "teach": browser.part,
     "runtime": browser.version,
+    "self-test": self_test.page,
 }
 PART = re.compile(rf"<!-- ({'|'.join(PARTS)})(?:: (.*?))? -->")
 

@@ -22,7 +22,7 @@ from PIL import Image
 from tlcourse.distributed import compute_features, local_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSON = ROOT / "authoring" / "source" / "12_past_one_machine.py"
+LESSON = ROOT / "authoring" / "source" / "12_cluster.py"
 ONE = {"n_workers": 1, "threads_per_worker": 1}
 
 
@@ -113,7 +113,7 @@ def test_every_cluster_in_the_repository_is_started_with_tls():
     """But for the one above that is attacked."""
     expected = {
         "tlcourse/distributed/cluster.py",
-        "authoring/source/12_past_one_machine.py",
+        "authoring/source/12_cluster.py",
     }
     found = set()
     for folder in ("tlcourse", "authoring", "notebooks", "benchmarks", "tests", "docs"):

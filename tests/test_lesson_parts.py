@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "authoring"))
 import build  # noqa: E402
 
-LESSON = "09_the_misuse_lab"
+LESSON = "09_misuse"
 PART = re.compile(r"\d · |Appendix")  # begins the title of a part
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 

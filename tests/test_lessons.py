@@ -93,6 +93,83 @@ def test_every_exercise_has_a_stub_with_a_check_the_way_to_hints_and_a_folded_so
     )
 
 
+def predictions(notebook):
+    """Questions to answer before a result → the code cells from there to the next question or the exercises."""
+    found = []
+    for cell in notebook.cells:
+        if re.search(r"^## Exercises", cell.source, re.M):
+            break
+        if "**Predict first.**" in cell.source:
+            found.append((cell, []))
+        elif found:
+            found[-1][1].append(cell)
+    return found
+
+
+def test_the_stored_answer_to_a_question_is_folded_until_the_cell_is_run(lesson):
+    """All outputs that stand directly below it, and at least one before the next question."""
+    questions = predictions(lesson)
+    assert questions
+    for question, cells in questions:
+        answers = [cell for cell in cells if "answer" in cell.metadata.get("tags", [])]
+        assert any(cell.outputs for cell in answers), question.source
+        for cell in cells:
+            if cell.cell_type == "markdown":
+                break
+            assert cell in answers or not cell.outputs, (question.source, cell.source)
+
+
+def test_what_jupyterlab_shows_folded_follows_from_the_tags(lesson):
+    expected = {
+        "solution": {"source_hidden": True, "outputs_hidden": True},
+        "setup": {"source_hidden": True},
+        "preview": {"source_hidden": True},
+        "answer": {"outputs_hidden": True},
+    }
+    for cell in lesson.cells:
+        tags = expected.keys() & cell.metadata.get("tags", [])
+        assert cell.metadata.get("jupyter", {}) == (
+            expected[tags.pop()] if tags else {}
+        ), cell.source
+
+
+def test_a_lesson_ends_with_how_to_shut_its_kernel_down(lesson):
+    last = lesson.cells[-1]
+    assert last.cell_type == "markdown" and "\n" not in last.source
+    assert "*File → Close and Shut Down Notebook*" in last.source
+
+
+def test_the_first_lesson_opens_with_photographs_and_a_result():
+    """Title, set-up and picture: no code, and no more text, comes before it."""
+    lesson = nbformat.read(ROOT / "notebooks" / f"{NAMES[0]}.ipynb", as_version=4)
+    title, set_up, preview = lesson.cells[:3]
+    assert "#" not in title.source[1:] and is_folded(set_up) and is_folded(preview)
+    assert "image/png" in preview.outputs[0].data
+
+
+def is_folded(cell):
+    return cell.metadata.jupyter.source_hidden
+
+
+LONG = {  # lesson → its trainings in plain Keras that take more than three seconds on two cores
+    "01_why": ["scratch.fit("],
+    "04_head": ["history = model.fit(", "my_network.fit("],
+    "05_tuning": ["second = network.fit("],
+    "06_kanji": ["network.fit(batches"],
+    "07_bert": ["model.fit(inputs"],
+    "09_misuse": ["fit = network.fit("],
+    "11_pictures": ["tuned.fit(shuffled"],
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_training_shows_that_it_lives(name):
+    cells = code_cells(build.convert(build.SOURCES / f"{name}.py"))
+    for training in LONG[name]:
+        (cell,) = [cell for cell in cells if training in cell.source]
+        assert "tl.fit_bar()" in cell.source
+
+
 def test_exercises_are_those_that_can_be_checked():
     from tlcourse.exercises.table import exercises as _all
 
@@ -146,7 +223,7 @@ def names_in(cells, context):
 
 def test_each_half_of_lesson_10_can_be_taught_alone():
     """The second half uses nothing that the first one defines; exercise 10.1 is the first one's."""
-    cells = build.convert(build.SOURCES / "10_tune_and_stack.py").cells
+    cells = build.convert(build.SOURCES / "10_search.py").cells
     headings = (
         "## First half",
         "## Second half",

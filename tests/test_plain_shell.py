@@ -48,7 +48,7 @@ FIRST_KERAS = "import keras\nkeras.ops.ones(3)\nimport tlcourse"
 
 @pytest.mark.slow
 def test_after_the_set_up_cell_keras_may_come_before_the_course(plain_shell):
-    cells = [build.set_up("00_start_here", None), FIRST_KERAS]
+    cells = [build.set_up("00_start", None), FIRST_KERAS]
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
     )

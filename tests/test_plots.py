@@ -2,14 +2,18 @@
 
 import html
 import io
+import itertools
 
 import numpy as np
 import pytest
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from tlcourse import plots as show
 from tlcourse.errors import UserInputError
-from tlcourse.plots.figure import LiveFigure
+from tlcourse.plots.figure import DPI, LiveFigure
 from tlcourse.training.evaluation import ConfusionMatrix
 from tlcourse.training.learning_curves import LearningCurve, Point
 
@@ -122,8 +126,10 @@ def test_a_notebook_stores_a_small_png_with_its_description(name, figures):
     assert WORDS[name] in alt
     assert 20 <= len(alt) <= 1500 and alt.endswith(".") and "\n" not in alt
     with Image.open(io.BytesIO(data["image/png"])) as picture:
-        assert picture.format == "PNG" and 60 < min(picture.size)
-        assert max(picture.size) < 1000 and len(picture.getcolors(256)) > 10
+        assert picture.format == "PNG" and len(picture.getcolors(256)) > 10
+        shown = [metadata["image/png"][side] for side in ("width", "height")]
+        assert 60 < min(shown) and max(shown) < 1000
+        assert picture.size == pytest.approx([2 * pixels for pixels in shown], abs=1)
     assert len(data["image/png"]) < 50_000
 
 
@@ -154,8 +160,134 @@ def test_a_live_figure_takes_the_place_of_the_one_before_it(monkeypatch, figures
     for name in ("points", "training", "bars"):
         live.show(figures[name])
     picture, words = shown
-    assert picture["image/png"] == figures["bars"]._repr_png_()
+    assert picture == figures["bars"]._repr_mimebundle_()[0]
     assert html.escape(figures["bars"].alt) in words["text/html"]
+
+
+# What a reader can read: with the longest names that the lessons have
+
+COLUMN = 934  # pixels, of a cell's output in a window of 1366
+KINDS = ["bird", "flower", "fruit", "mammal", "vegetable", "vehicle"]
+WAYS = [
+    "StandardScaler, LogisticRegression",
+    "LinearProbe, the same C",
+    "LinearProbe, C cross-validated",
+]
+COSTS = [20, 21.5, 45, 65, 67]
+MANY = np.zeros((60, 4, 4), np.uint8)
+CROWDED = {
+    "thirty photographs": lambda: show.pictures(MANY[:30], KINDS * 5, columns=10),
+    "fifteen in a row": lambda: show.pictures(MANY, KINDS[:4] * 15, columns=15),
+    "a long title": lambda: show.pictures(MANY[:4], title="Four pictures " * 12),
+    "six channels": lambda: show.pictures(MANY[:18], ["channel 42: 38.5"] * 18),
+    "kinds of mistakes": lambda: show.right_and_wrong(
+        MANY[:12],
+        [0, 1] * 6,
+        np.tile([0.99, 0.01], (12, 1)),
+        ["functional", "defective"],
+    ),
+    "maps": lambda: show.heat_maps(
+        MANY[:6], np.zeros((6, 4, 4)), ["is defective, answered functional"] * 6
+    ),
+    "labels": lambda: show.curves(
+        [1, 2, 3, 5],
+        {way: [0.8, 0.8, 0.8, 0.8 - 0.1 * row] for row, way in enumerate(WAYS)},
+        {way: [0.1] * 4 for way in WAYS},
+        "labelled pictures of each kind",
+        "accuracy on the test set",
+        "Stamps: few labels, five random splits",
+    ),
+    "mistakes": lambda: show.bars(
+        ["learning rate 100 times too high", "wrong preprocessing"],
+        [83.6, 2.7],
+        "accuracy lost, in percentage points",
+        "Six mistakes that lose accuracy",
+        [2.4, 3.9],
+    ),
+    "words": lambda: show.bars(["thin,", "save"], [-0.3504, 0.2621], "adds", "Words"),
+    "networks": lambda: show.points(
+        COSTS,
+        [0, 1.1, -0.9, 0.9, 1.3],
+        "milliseconds per picture",
+        "gain over lite0 (points)",
+        "Solar cells: gain and cost, five splits",
+        [
+            "lite0",
+            "lite0, four blocks",
+            "lite2",
+            "averaged",
+            "averaged, with four blocks",
+        ],
+        deviations=[0, 1.05, 1.3, 0.7, 0.8],
+        logarithmic=False,
+    ),
+    "training": lambda: show.training(
+        {"loss": [1, 0.5], "accuracy": [0.5, 1], "val_accuracy": [0.6, 0.9]},
+        "A large head on few solar cells (lowest validation loss: epoch 5)",
+        baseline={"val_loss": 0.7, "val_accuracy": 0.6},
+    ),
+    "kinds": lambda: show.confusion(ConfusionMatrix(np.eye(6, dtype=int), KINDS)),
+    "clusters": lambda: show.feature_map(
+        RANDOM.normal(size=(99, 2)), [0, 1, 2] * 33, WAYS
+    ),
+}
+
+
+@pytest.fixture(params=[*FIGURES, *CROWDED])
+def drawn(request, monkeypatch):
+    """A figure, and the texts that it draws with their places in pixels."""
+    sheet = (FIGURES | CROWDED)[request.param]()
+    texts, draw = set(), Text.draw
+
+    def noted(text, *arguments, **options):
+        if text.get_visible() and text.get_text().strip():
+            texts.add(text)
+        draw(text, *arguments, **options)
+
+    monkeypatch.setattr(Text, "draw", noted)
+    sheet.draw_without_rendering()
+    return sheet, {text: text.get_window_extent() for text in texts}
+
+
+def test_the_smallest_letters_have_eleven_pixels_in_a_common_window(drawn):
+    sheet, texts = drawn
+    shrunk = min(1, COLUMN / (sheet.get_figwidth() * DPI))
+    assert min(text.get_fontsize() / 72 * DPI * shrunk for text in texts) >= 11
+
+
+def test_no_text_lies_over_another_or_across_a_frame(drawn):
+    sheet, texts = drawn
+    for (one, box), (other, second) in itertools.combinations(texts.items(), 2):
+        assert not box.padded(-1).overlaps(second.padded(-1)), (one, other)
+    for axes in sheet.axes:
+        frame = axes.get_window_extent()
+        for text, box in texts.items():
+            inside = frame.containsx(box.x0 + 1) and frame.containsx(box.x1 - 1)
+            inside &= frame.containsy(box.y0 + 1) and frame.containsy(box.y1 - 1)
+            assert inside or not box.padded(-1).overlaps(frame), (text, axes)
+
+
+@pytest.mark.parametrize("name", ["curves", "feature_map", "labels", "training"])
+def test_a_legend_hides_nothing(name):
+    sheet = (FIGURES | CROWDED)[name]()
+    sheet.draw_without_rendering()
+    (legend,) = sheet.findobj(Legend)
+    for axes in sheet.axes:
+        assert (
+            not legend.get_window_extent().padded(-1).overlaps(axes.get_window_extent())
+        )
+
+
+def test_a_name_stands_on_no_other_point_and_no_error_bar():
+    sheet = CROWDED["networks"]()
+    sheet.draw_without_rendering()
+    (axes,) = sheet.axes
+    (bars,) = axes.containers[0].lines[2]
+    for row, (text, cost) in enumerate(zip(axes.texts, COSTS, strict=True)):
+        box = text.get_window_extent()
+        for column, segment in enumerate(bars.get_segments()):
+            drawn = Bbox(axes.transData.transform(segment)).padded(1)
+            assert row == column or not box.overlaps(drawn), (text, cost)
 
 
 # Pictures

@@ -41,7 +41,7 @@ def run_cell(code, *, colab, importable=False):
 
 
 @pytest.mark.parametrize("colab", [False, True])
-@pytest.mark.parametrize("lesson", [LESSONS[0], "10_tune_and_stack"])
+@pytest.mark.parametrize("lesson", [LESSONS[0], "10_search"])
 def test_without_a_verified_address_the_set_up_cell_installs_nothing(lesson, colab):
     done = run_cell(build.set_up(lesson, None), colab=colab)
     assert (done.returncode, done.stdout) == (1, "")
@@ -160,11 +160,11 @@ def test_without_a_verified_address_no_lesson_and_no_page_links_to_one():
     }
     links = {name: ELSEWHERE.findall(text) for name, text in read.items()}
     assert {name: found for name, found in links.items() if found} == {}
-    assert "README.md" in read and "notebooks/00_start_here.ipynb" in read
+    assert "README.md" in read and "notebooks/00_start.ipynb" in read
 
 
 def test_with_an_address_a_lesson_links_to_it_and_nowhere_else():
-    first = build.with_links("# A lesson", "00_start_here", ADDRESS)
+    first = build.with_links("# A lesson", "00_start", ADDRESS)
     hosts = re.findall(r"https://[^)]+", first)
     assert [url.split("/")[2] for url in hosts] == [
         "colab.research.google.com",

@@ -1,12 +1,13 @@
 """How a lesson becomes a page, and what the check of a built site finds. Nothing here needs Sphinx."""
 
+import re
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tlcourse.plots.figure import in_words
+from tlcourse.plots.figure import IN_WORDS, in_words
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
@@ -16,6 +17,7 @@ import front  # noqa: E402
 import lessons  # noqa: E402
 import make_site  # noqa: E402
 import reference  # noqa: E402
+import self_test  # noqa: E402
 
 TABLE = {"columns": ["labels", "a < b"], "rows": [["1", "50 ± 3"], ["10", "80 ± 2"]]}
 
@@ -47,7 +49,13 @@ def test_a_figures_words_and_numbers_are_folded_behind_it():
 
 
 @pytest.mark.parametrize(
-    ("tag", "hide"), [("solution", "hide-cell"), ("setup", "hide-input")]
+    ("tag", "hide"),
+    [
+        ("solution", "hide-cell"),
+        ("setup", "hide-input"),
+        ("preview", "hide-input"),
+        ("answer", "hide-output"),
+    ],
 )
 def test_a_solution_and_the_set_up_are_folded(tag, hide):
     (cell,) = page_of(code([tag]))
@@ -126,13 +134,13 @@ def test_every_lesson_has_a_card_with_a_picture_of_its_own():
 
 def test_a_lesson_without_a_chosen_figure_gets_its_first(monkeypatch):
     monkeypatch.delitem(front.FIGURES, "01")
-    assert front.figure("01_why_transfer")[0].startswith("30 pictures")
+    assert front.figure("01_why")[0].startswith("30 pictures")
 
 
 def test_a_chosen_figure_that_a_lesson_has_lost_fails_the_build(monkeypatch):
     monkeypatch.setitem(front.FIGURES, "01", "words that no figure has")
-    with pytest.raises(SystemExit, match="01_why_transfer.*words that no figure has"):
-        front.figure("01_why_transfer")
+    with pytest.raises(SystemExit, match="01_why.*words that no figure has"):
+        front.figure("01_why")
 
 
 def test_a_figure_is_there_for_light_and_for_dark():
@@ -193,3 +201,49 @@ def test_the_network_of_the_browser_computes_the_bundled_features():
     engine = OnnxEngine(browser.network(), "", ())
     actual = engine.run(pixels[None].astype(np.float32))
     assert np.abs(actual - expected).max() <= 1e-2
+
+
+# The self-test
+
+
+@pytest.fixture(scope="module")
+def test_page():
+    return self_test.page(None)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem
+)
+def test_the_self_test_has_a_lessons_questions_and_exercises_with_folded_answers(
+    test_page, path
+):
+    cells = nbformat.read(path, as_version=4).cells
+    title = cells[0].source.partition("\n")[0]
+    section = test_page.partition(f"\n#{title}\n")[2] or test_page
+    section = section.partition("\n## ")[0]
+    shown, folded = re.sub(r"(?s)<details>.*?</details>", "", section), section
+    for cell in cells:
+        tags = cell.metadata.get("tags", [])
+        for question in re.findall(r"(?m)^\*\*Predict first\.\*\* (.+)$", cell.source):
+            assert question in shown
+        for number in re.findall(r"(?m)^### Exercise (\d+\.\d)", cell.source):
+            assert f"### Exercise {number}: " in shown
+        if "answer" in tags or "solution" in tags:
+            for text in filter(None, map(text_of, cell.outputs)):
+                assert text in folded and text not in shown
+        if "solution" in tags:
+            assert cell.source.partition("\n")[2] in folded
+
+
+def text_of(output):
+    data = output.get("data", {})
+    if "image/png" in data or IN_WORDS in data.get("text/html", ""):
+        return ""
+    return (output.get("text") or data["text/plain"]).strip()
+
+
+def test_the_figures_of_the_self_test_are_written_beside_it(test_page, tmp_path):
+    self_test.add_to(tmp_path)
+    asked = set(re.findall(r'<img src="([^"]+)"', test_page))
+    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
+    assert asked and asked == there

@@ -34,6 +34,7 @@ _NAMES = {  # public name → its module
     "FineTuned": "training.classifiers",
     "prepare_fine_tuning": "training.fine_tune",
     "Preparation": "training.preparation",
+    "fit_bar": "training.fit_bar",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
     "add_head": "training.new_head",
@@ -79,6 +80,7 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .training.classifiers import FineTuned
     from .training.evaluation import ConfusionMatrix
     from .training.fine_tune import fine_tune, prepare_fine_tuning
+    from .training.fit_bar import fit_bar
     from .training.freezing import freeze, unfreeze
     from .training.grad_cam import grad_cam
     from .training.learning_curves import LearningCurve, learning_curve

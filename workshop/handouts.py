@@ -22,7 +22,7 @@ from tlcourse.errors import UserInputError
 from tlcourse.files import as_path, unfinished_folder
 
 from .cards import card
-from .lessons import SETUP, SOLUTION, Lesson, find_lessons, has_tag
+from .lessons import ANSWER, PREVIEW, SETUP, SOLUTION, Lesson, find_lessons, has_tag
 from .notes import Note, read_notes
 from .slides import reveal_files, slides
 
@@ -126,7 +126,7 @@ def learner_notebook(lesson: Lesson, solutions: bool = False) -> str:
 
 
 def instructor_notebook(lesson: Lesson, notes: list[Note]) -> str:
-    """The lesson as it ran, its solutions unfolded, with a note under each heading."""
+    """The lesson as it ran, all unfolded, with a note under each heading."""
     cells = []
     for section, note in zip(lesson.sections, notes, strict=True):
         heading, *rest = deepcopy(section.cells)
@@ -138,6 +138,8 @@ def instructor_notebook(lesson: Lesson, notes: list[Note]) -> str:
         if has_tag(cell, SOLUTION):
             cell.metadata.jupyter = {"source_hidden": False, "outputs_hidden": False}
             cell.metadata.tags.remove("hide-cell")
+        elif has_tag(cell, ANSWER):
+            cell.metadata.pop("jupyter")
     return lesson.dumps(cells)
 
 
@@ -154,7 +156,7 @@ def live_notebook(lesson: Lesson) -> str:
                 continue
             if cell.cell_type == "markdown":
                 cells += _heading_and_folded_prose(cell)
-            elif has_tag(cell, SETUP):
+            elif has_tag(cell, SETUP) or has_tag(cell, PREVIEW):
                 cells.append(_folded(cell))
             else:
                 cell.outputs, cell.execution_count = [], None

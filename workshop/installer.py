@@ -193,7 +193,7 @@ def settings_of(folder: Path) -> dict:
 def write_start(folder: Path) -> str:
     """Write the file that opens the lessons; returns its path."""
     settings, lessons = settings_of(folder).items(), folder / "lessons"
-    lab = f'"{program(folder, "jupyter")}" lab 00_start_here.ipynb'
+    lab = f'"{program(folder, "jupyter")}" lab 00_start.ipynb'
     if os.name == "nt":
         start = folder / "start.bat"
         lines = ["@echo off", *(f'set "{name}={value}"' for name, value in settings)]

@@ -14,7 +14,8 @@ from tlcourse.errors import UserInputError
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = ROOT / "notebooks"
-SOLUTION, SETUP = "solution", "setup"  # tags of cells
+# Tags of cells; an answer is the output below a question that says "Predict first".
+SOLUTION, SETUP, PREVIEW, ANSWER = "solution", "setup", "preview", "answer"
 HEADING = re.compile(r"^(?:## |### (?=Exercise )).+$", re.MULTILINE)
 EXERCISE = re.compile(r"Exercise (\d+\.\d)")
 
@@ -44,7 +45,7 @@ class Lesson:
 
     @property
     def name(self) -> str:
-        """Name of the file without suffix, such as ``05_fine_tuning``."""
+        """Name of the file without suffix, such as ``05_tuning``."""
         return self.path.stem
 
     @property

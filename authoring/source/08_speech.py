@@ -72,7 +72,7 @@ tl.show.spectrograms(list(spectrograms.values()), [f"sette, {name}" for name in 
 # can be compared.
 
 
-# %%
+# %% tags=["answer"]
 def stretched(path):
     spectrogram = tl.audio.log_mel(tl.audio.read_audio(path))
     frames = np.linspace(0, len(spectrogram) - 1, 40).round().astype(int)
@@ -84,7 +84,7 @@ pictures_paola = np.stack([stretched(path) for path in words.test.recordings])
 pictures_carlo.shape
 
 
-# %%
+# %% tags=["answer"]
 def nearest(reference, query):
     """For each row of query: the position of the reference row with the highest cosine similarity."""
     reference, query = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (reference, query))
@@ -143,7 +143,7 @@ train_features.shape
 # **Predict first.** The network has 328,000 parameters, a tenth of those of EfficientNet-Lite0, and it was trained on
 # English. How many of the 86 Italian words will it get right?
 
-# %%
+# %% tags=["answer"]
 print(f"Training voice Carlo, test voice Paola: {accuracy(train_features, test_features):.0%} of 86 words")
 print(f"Training voice Paola, test voice Carlo: {accuracy(test_features, train_features):.0%} of 86 words")
 
@@ -330,7 +330,7 @@ print(f"Nearest neighbour, five speeds, nothing trained: {accuracy(averaged, tes
 # prompts of one Italian, one French and one Spanish voice, and tested it on another voice of each language. Chance is
 # one in three.
 
-# %%
+# %% tags=["answer"]
 languages = tl.results("speech.languages")
 there, back = languages["accuracy"]
 print(f"trained on the first voices, tested on the second:  {there:.0%} of the prompts")
@@ -431,4 +431,4 @@ tl.check("8.3", my_network, x_test)
 # - One voice per class was enough for words, and not for languages.
 # - This was measured with two voices of words and five of digits, in telephone quality.
 #
-# **Next:** [09 · The misuse lab](09_the_misuse_lab.ipynb), where mistakes are made on purpose.
+# **Next:** [09 · The misuse lab](09_misuse.ipynb), where mistakes are made on purpose.

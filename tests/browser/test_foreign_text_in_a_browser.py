@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
-LESSON = TESTS.parent / "authoring" / "source" / "11_your_own_pictures.py"
+LESSON = TESTS.parent / "authoring" / "source" / "11_pictures.py"
 
 pytestmark = pytest.mark.slow
 

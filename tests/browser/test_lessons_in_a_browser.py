@@ -7,19 +7,22 @@ are opened. TLCOURSE_BROWSER_LESSONS=all runs those, too.
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
+from conftest import TOKEN
+from notebook_page import OPENING
 
 import tlcourse as tl
 
 pytestmark = pytest.mark.slow
 
 WITH_WIDGETS = (
-    "00_start_here",
-    "04_freezing_and_a_new_head",
-    "05_fine_tuning",
-    "06_digits_to_kanji",
+    "00_start",
+    "04_head",
+    "05_tuning",
+    "06_kanji",
 )
 LESSONS = Path(__file__).resolve().parent.parent.parent / "notebooks"
 WITHOUT = tuple(
@@ -83,16 +86,84 @@ def give(cell, path):
 NEXT = ("Space", "ArrowDown", "Enter")
 
 
+# The first ten seconds
+
+
+def test_lesson_00_shows_its_photographs_without_scrolling(chromium, lab):
+    """In a window of 1366 × 768, before a cell has been run; the time is printed."""
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    start = time.perf_counter()
+    page.goto(f"{lab}/lab/tree/00_start.ipynb?token={TOKEN}&reset")
+    picture = page.locator(".jp-NotebookPanel .jp-OutputArea img").first
+    picture.wait_for(timeout=OPENING)
+    print(f"opened → photographs: {time.perf_counter() - start:.1f} s")
+    page.wait_for_function("one => one.complete", arg=picture.element_handle())
+    page.wait_for_timeout(1000)  # until what is above it has its height
+    box, window = picture.bounding_box(), page.locator(".jp-WindowedPanel-outer").first
+    shown = window.bounding_box()
+    assert shown["y"] < box["y"]
+    assert box["y"] + box["height"] < shown["y"] + shown["height"]
+    assert box["width"] > 0.95 * (
+        page.locator(".jp-Cell-outputArea").first.bounding_box()["width"] - 80
+    )
+    keep_picture(page, "first_screen")
+    page.locator(".lm-MenuBar").get_by_text("File", exact=True).click()
+    last = page.locator(".lm-Menu").get_by_text("Close and Shut Down Notebook")
+    last.wait_for()  # what the last cell of each lesson names
+    context.close()
+
+
+def test_the_names_of_lessons_are_read_in_full_in_the_list(chromium, lab):
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    page.goto(f"{lab}/lab?token={TOKEN}&reset")
+    page.locator(".jp-DirListing-itemText").first.wait_for(timeout=OPENING)
+    cut = """() => [...document.querySelectorAll('.jp-DirListing-itemText')]
+        .filter(one => one.scrollWidth > one.clientWidth
+            || [...one.children].some(part => part.scrollWidth > part.clientWidth))
+        .map(one => one.textContent)"""
+    assert page.locator(".jp-DirListing-itemText").count() == len(
+        WITHOUT + WITH_WIDGETS
+    )
+    assert page.evaluate(cut) == []
+    keep_picture(page, "list_of_lessons")
+    context.close()
+
+
+def test_an_answer_is_folded_until_its_cell_is_run(open_lesson):
+    lesson = open_lesson("04_head")
+    answer = lesson.cell("weights are trainable.")
+    assert answer.locator(".jp-OutputArea-output").count() == 0
+    assert answer.locator(".jp-Placeholder").count() == 1
+    lesson.run_until("weights are trainable.")
+    answer = lesson.cell("weights are trainable.")
+    answer.locator(".jp-OutputArea-output").first.wait_for()
+    lesson.close()
+
+
+def unfold(cell):
+    """Open a cell's output where it is the answer to a question, with the mouse as a reader would."""
+    if (folded := cell.locator(".jp-OutputPlaceholder")).count():
+        folded.click()
+
+
+def keep_picture(page, name):
+    """A picture of the page, where TLCOURSE_SCREENSHOTS says."""
+    if folder := os.environ.get("TLCOURSE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder, f"{name}.png"))
+
+
 # Lesson 00: try your own
 
 
 @pytest.fixture(scope="module")
 def own(run):
-    return lambda: run("00_start_here").cell("tl.widgets.TryYourOwn")
+    return lambda: run("00_start").cell("tl.widgets.TryYourOwn")
 
 
 def test_lesson_00_runs(run):
-    assert_ran_without_error(run("00_start_here"))
+    assert_ran_without_error(run("00_start"))
 
 
 def test_a_cell_is_chosen_from_the_list_by_keyboard(own):
@@ -145,7 +216,7 @@ def test_a_text_that_calls_itself_a_photograph_gets_a_sentence(own, tmp_path):
 
 
 def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
-    saved = json.loads(run("00_start_here").save())
+    saved = json.loads(run("00_start").save())
     assert "widgets" not in saved["metadata"]
     (output,) = next(
         cell for cell in saved["cells"] if "TryYourOwn" in "".join(cell["source"])
@@ -158,18 +229,18 @@ def test_nothing_of_a_widget_or_of_what_was_uploaded_is_saved(own, run):
 
 
 def test_lesson_04_runs(run):
-    assert_ran_without_error(run("04_freezing_and_a_new_head"))
+    assert_ran_without_error(run("04_head"))
 
 
 # Lesson 05: the mistake browser
 
 
 def test_lesson_05_runs(run):
-    assert_ran_without_error(run("05_fine_tuning"))
+    assert_ran_without_error(run("05_tuning"))
 
 
 def test_a_cell_of_the_confusion_matrix_is_chosen_by_keyboard(run):
-    cell = run("05_fine_tuning").cell("tl.widgets.MistakeBrowser")
+    cell = run("05_tuning").cell("tl.widgets.MistakeBrowser")
     press(cell, "select", *NEXT)
     chosen = cell.locator("select").input_value()
     count, _, names = chosen.partition(" × ")
@@ -181,13 +252,13 @@ def test_a_cell_of_the_confusion_matrix_is_chosen_by_keyboard(run):
 
 
 def test_lesson_06_runs(run):
-    assert_ran_without_error(run("06_digits_to_kanji"))
+    assert_ran_without_error(run("06_kanji"))
 
 
 @pytest.fixture
 def canvas(run):
     """The canvas, empty."""
-    cell = run("06_digits_to_kanji").cell("tl.widgets.DrawAKanji")
+    cell = run("06_kanji").cell("tl.widgets.DrawAKanji")
     cell.get_by_role("button", name="Clear").click()
     says(cell, "Draw a character")
     return cell
@@ -272,6 +343,7 @@ def test_a_lesson_without_widgets_opens_and_shows_its_figures_in_words_too(
         for output in cell["outputs"]
         if "image/png" in output.get("data", {})
     )
+    unfold(lesson.cell(cell))
     outputs = lesson.cell(cell).locator(".jp-OutputArea").first
     outputs.locator("img").first.wait_for()
     outputs.get_by_text("This figure in words").first.click()

@@ -124,7 +124,7 @@ def test_progress_is_a_bar_per_lesson_whose_name_opens_it(notebook):
     cell = notebook.cell(PROGRESS)
     assert cell.locator("progress").count() == 13
     cell.get_by_role("link", name="12 past one machine").click()
-    opened = notebook.page.get_by_role("tab", name="12_past_one_machine.ipynb")
+    opened = notebook.page.get_by_role("tab", name="12_cluster.ipynb")
     opened.wait_for(timeout=ANSWER)
     opened.locator(".lm-TabBar-tabCloseIcon").click()
     keep_picture(notebook.page, "progress")

@@ -223,7 +223,7 @@ def test_the_front_page_shows_photographs_two_buttons_and_a_card_per_lesson(open
         assert card.locator("a").get_attribute("href") == f"{name}.html"
     # All of a card is its link: a click on the picture meets the link above it.
     cards.first.locator("img").click(force=True)
-    page.wait_for_url("**/notebooks/00_start_here.html")
+    page.wait_for_url("**/notebooks/00_start.html")
     page.context.close()
 
 
@@ -250,6 +250,32 @@ def test_every_page_that_was_built_is_among_those_looked_at(site):
         for path in site.rglob("*.html")
     }
     assert built == set(PAGES)
+
+
+def test_an_answer_of_the_self_test_opens_by_keyboard_and_shows_its_figure(open_page):
+    page = open_page("self_test", width=1366, height=768)
+    answers = page.locator("article details")
+    assert answers.count() > 100
+    assert page.locator("article details[open]").count() == 0
+    answer = answers.filter(has=page.locator("img")).first
+    answer.locator("summary").press("Enter")
+    picture = answer.locator("img").first
+    page.wait_for_function(
+        "one => one.complete && one.naturalWidth > 300", arg=picture.element_handle()
+    )
+    assert picture.is_visible()
+    if folder := os.environ.get("TLCOURSE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder, "self_test.png"))
+    page.context.close()
+
+
+def test_a_lessons_page_shows_an_answer_when_it_is_asked_for(open_page):
+    page = open_page("notebooks/04_head")
+    output = page.get_by_text("weights are trainable.", exact=False).last
+    assert not output.is_visible()
+    page.locator("summary", has_text="the answer").first.press("Enter")
+    assert output.is_visible()
+    page.context.close()
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 from ..errors import UserInputError
@@ -14,6 +16,7 @@ from ..training.evaluation import ConfusionMatrix
 from .figure import (
     COLOURS,
     MARKERS,
+    SMALL,
     Figure,
     as_labels,
     check_lengths,
@@ -87,7 +90,7 @@ def _shaded(
     width: float,
 ) -> tuple[Figure, Axes]:
     """A square table of shares with names; `width`: that of a row on the page."""
-    sheet, axes = new_figure(*2 * [min(1, 0.28 + width * len(names))])
+    sheet, axes = new_figure(*2 * [min(1, 0.36 + width * len(names))])
     axes.imshow(table, cmap="Blues", vmin=0, vmax=1)
     texts, ticks = [escape_mathtext(name) for name in names], range(len(names))
     axes.set_xticks(ticks, texts, rotation=45, ha="right", rotation_mode="anchor")
@@ -114,7 +117,7 @@ def feature_map(
     points, labels = np.asarray(points), as_labels(labels, class_names)
     if points.shape[1:] != (2,):
         raise UserInputError(f"points has shape {points.shape}; expected (n, 2).")
-    sheet, axes = new_figure(0.75, 0.55)
+    sheet, axes = new_figure(1, 0.55)
     rows = []
     for label, name in enumerate(class_names):
         own, colour = points[labels == label], COLOURS[label % len(COLOURS)]
@@ -161,13 +164,25 @@ def bars(
     sheet, axes = new_figure(0.75, 0.1 + 0.03 * len(names))
     style: dict[str, Any] = {"color": COLOURS[0], "ecolor": COLOURS[1], "capsize": 2}
     drawn = axes.barh(range(len(names)), values, xerr=deviations, **style)
-    axes.bar_label(drawn, labels=texts, padding=3, fontsize=8)
+    labels = axes.bar_label(drawn, labels=texts, padding=3, fontsize=SMALL)
     ticks = [escape_mathtext(name) for name in names]
-    axes.set_yticks(range(len(names)), ticks, fontsize=8)
+    axes.set_yticks(range(len(names)), ticks, fontsize=SMALL)
     axes.invert_yaxis()
     axes.margins(x=0.2)
     axes.set(xlabel=xlabel, title=title)
+    _make_room(sheet, axes, labels)
     return describe(sheet, title, ("bar", xlabel), zip(names, numbers, strict=True))
+
+
+def _make_room(sheet: Figure, axes: Axes, texts: Sequence[Text]) -> None:
+    """Widen the x axis until the texts are inside of its frame."""
+    for _ in range(4):  # each time the texts move a little, with what they label
+        sheet.draw_without_rendering()
+        inner = Bbox.union([text.get_window_extent() for text in texts]).padded(4)
+        frame, (left, right) = axes.get_window_extent(), axes.get_xlim()
+        unit = (right - left) / frame.width
+        left -= unit * max(0, frame.x0 - inner.x0)
+        axes.set_xlim(left, right + unit * max(0, inner.x1 - frame.x1))
 
 
 def points(
@@ -188,7 +203,7 @@ def points(
     x, y : sequence of float, length n
         Values above 0, and what they bring.
     names : sequence of str, length n, optional
-        Written to the right of the points; if none are given, they are numbered.
+        Written beside the points; if none are given, they are numbered.
     level : float, optional
         Drawn as a dotted line: what y is by default.
     deviations : sequence of float, length n, optional
@@ -211,9 +226,6 @@ def points(
         axes.errorbar(x, y, deviations, fmt="none", ecolor=COLOURS[0], alpha=0.4)
         pairs = zip(y, deviations, strict=True)
         numbers = [f"{value:.3g} ± {sd:.2g}" for value, sd in pairs]
-    style: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
-    for name, across, up in zip(names, x, y, strict=False):
-        axes.annotate(escape_mathtext(name), (across, up), xytext=(6, -3), **style)
     if level is not None:
         axes.axhline(level, color=COLOURS[-1], linestyle=":")
         title = f"{title} (dotted: the default, {level:.3g})"
@@ -228,5 +240,31 @@ def points(
         axes.update_datalim([(0, 0)])
         axes.set_xlim(0, max(x) * (1.5 if names else 1.05))
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if names:
+        _name_points(sheet, axes, np.column_stack([x, y]), names, deviations)
     rows = zip(names or range(1, len(x) + 1), x, numbers, strict=True)
     return describe(sheet, title, ("point", xlabel, ylabel), rows)
+
+
+def _name_points(
+    sheet: Figure,
+    axes: Axes,
+    places: np.ndarray,
+    names: Sequence[str],
+    deviations: Sequence[float] | None,
+) -> None:
+    """Names to the right of points (n, 2), or to the left where others are there."""
+    style: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL}
+    texts = [
+        axes.annotate(escape_mathtext(name), place, xytext=(6, -3), **style)
+        for name, place in zip(names, places, strict=True)
+    ]
+    sheet.draw_without_rendering()
+    up = np.zeros_like(places, float)
+    up[:, 1] = 0 if deviations is None else deviations
+    ends = [axes.transData.transform(places + sign * up) for sign in (-1, 1)]
+    drawn = [Bbox(corners).padded(4) for corners in zip(*ends, strict=True)]
+    for row, text in enumerate(texts):
+        box = text.get_window_extent()
+        if any(box.overlaps(other) for other in drawn[:row] + drawn[row + 1 :]):
+            text.set(ha="right", x=-6)

@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #F0E442 #000000".spli
 MARKERS = "osD^vP*X"
 IN_WORDS = '<details class="figure-in-words">'
 WIDTH = 8.0  # inches, of a notebook's page
+DPI = 120  # pixels per inch, as a page shows a figure
+SHARPNESS = (
+    2  # pixels of the stored picture for each of these, for screens that have them
+)
+SMALL = 8  # points: 13 pixels where a figure has its full width
 
 
 class Figure(figure.Figure):
@@ -40,9 +46,13 @@ class Figure(figure.Figure):
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save as Matplotlib does; letters that the font lacks become boxes."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        with _boxes_for_missing_letters():
             super().savefig(*args, **kwargs)
+
+    def draw_without_rendering(self) -> None:
+        """Lay the figure out, so that its texts have their places."""
+        with _boxes_for_missing_letters():
+            super().draw_without_rendering()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -53,7 +63,8 @@ class Figure(figure.Figure):
     def _outputs(self) -> list[tuple[dict, dict]]:
         """Data and metadata of what a notebook shows: the picture, and its words."""
         data, metadata = self._repr_mimebundle_()
-        words = in_words(**metadata["image/png"])
+        about = metadata["image/png"]
+        words = in_words(about["alt"], about.get("table"))
         return [(data, metadata), ({"text/html": words}, {})]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple:
@@ -61,17 +72,30 @@ class Figure(figure.Figure):
         if self.table is not None:
             columns, *rows = self.table.texts()
             about["table"] = {"columns": columns, "rows": rows}
-        data = {"image/png": self._repr_png_(), "text/plain": repr(self)}
-        return data, {"image/png": about}
+        png = self._repr_png_(SHARPNESS)
+        size = open_image(png).size
+        about |= {
+            side: round(pixels / SHARPNESS)
+            for side, pixels in zip(("width", "height"), size, strict=True)
+        }
+        return {"image/png": png, "text/plain": repr(self)}, {"image/png": about}
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self, sharpness: int = 1) -> bytes:
         large, small = io.BytesIO(), io.BytesIO()
-        self.savefig(large, format="png", dpi=120, bbox_inches="tight")
+        self.savefig(large, format="png", dpi=sharpness * DPI, bbox_inches="tight")
         picture = open_image(large.getvalue()).convert("RGB")
         # 256 colours are a third of the size and look the same.
         picture = picture.quantize(256, dither=Image.Dither.NONE)
         picture.save(small, "png", optimize=True)
         return small.getvalue()
+
+
+@contextmanager
+def _boxes_for_missing_letters() -> Iterator[None]:
+    """No warning of Matplotlib's about letters that its font lacks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        yield
 
 
 class LiveFigure:
@@ -106,8 +130,13 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def name_legend(axes: Axes, names: Sequence[str]) -> None:
-    """Names behind the artists' numbers: Matplotlib leaves out labels such as "_b"."""
-    for text, name in zip(axes.legend(fontsize=8).get_texts(), names, strict=True):
+    """A legend beside the axes, where it hides nothing.
+
+    Its names replace the artists' numbers: Matplotlib leaves out labels such as "_b".
+    """
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    legend = axes.legend(fontsize=SMALL, **beside)
+    for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_text(escape_mathtext(name))
 
 

@@ -1,6 +1,7 @@
 """Figures made of pictures: grids, answers, channels, heat maps."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,8 +13,9 @@ from .. import validation
 from ..errors import UserInputError, printable
 from ..features.pictures import Pictures, one_picture
 from ..foreign_text import escape_mathtext
-from .figure import WIDTH, Figure, as_labels, check_lengths, listed
+from .figure import SMALL, WIDTH, Figure, as_labels, check_lengths, listed
 
+TITLE = 12  # points, Matplotlib's own
 Images: TypeAlias = Sequence[ArrayLike | None] | np.ndarray | Pictures
 
 
@@ -48,23 +50,32 @@ def pictures(
     texts = [""] * count if titles is None else [str(text) for text in titles]
     columns = min(validation.whole_number("columns", columns, 1), count)
     rows, side = -(-count // columns), min(WIDTH / columns, WIDTH / 2)
-    lines = 0 if titles is None else 1 + max(text.count("\n") for text in texts)
+    captions = [_wrapped(text, side) for text in texts]
+    lines = 0 if titles is None else 1 + max(text.count("\n") for text in captions)
     size = (side * columns, rows * (side + 0.16 * lines))
     sheet = Figure(figsize=size, layout="constrained")
     grid = sheet.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    for row, (axes, text) in enumerate(zip(grid, texts, strict=False)):
+    for row, (axes, text) in enumerate(zip(grid, captions, strict=False)):
         picture = images[row]
         if picture is not None:
             axes.imshow(_pixels(picture))
             text = "\n".join(map(escape_mathtext, text.split("\n")))
-            axes.set_title(text, fontsize=7 if columns > 5 else 8)
+            axes.set_title(text, fontsize=SMALL)
     if title:
-        sheet.suptitle(title)
+        sheet.suptitle(_wrapped(title, side * columns, TITLE))
     what = title or f"{count} picture{'s' * (count > 1)}"
-    sheet.alt = f"{what}." if titles is None else f"{what}: {listed(texts)}."
+    named = listed(text for text in texts if text)
+    sheet.alt = f"{what}." if titles is None else f"{what}: {named}."
     return sheet
+
+
+def _wrapped(text: str, width: float, size: int = SMALL) -> str:
+    """A text whose lines are not longer than a picture is wide, in inches."""
+    letters = max(1, int(72 * width / (0.6 * size)))  # a letter is 0.6 of its height
+    lines = (fill(line, letters, break_long_words=False) for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def _pixels(picture: Any) -> np.ndarray:
@@ -152,7 +163,7 @@ def channels(
         for axes, channel in zip(row, best, strict=True):
             axes.imshow(layer[..., channel], cmap="viridis")
             axes.set(xticks=[], yticks=[])
-        row[0].set_ylabel(escape_mathtext(name), fontsize=8)
+        row[0].set_ylabel(escape_mathtext(name), fontsize=SMALL)
     sheet.alt = f"The {count} channels that vary most in each of {listed(titles)}."
     return sheet
 

@@ -9,6 +9,7 @@ from matplotlib import ticker
 from .figure import (
     COLOURS,
     MARKERS,
+    SMALL,
     WIDTH,
     Figure,
     check_lengths,
@@ -68,7 +69,7 @@ def curves(
     'Few. y by x, mean ± standard deviation. 1: probe 0.6 ± 0.1.'
     """
     check_lengths(lines_of_means=means, lines_of_deviations=deviations)
-    sheet, axes = new_figure(0.75, 0.45)
+    sheet, axes = new_figure(1, 0.45)
     cells = []
     for number, name in enumerate(means):
         mean, deviation = np.asarray(means[name]), np.asarray(deviations[name])
@@ -119,9 +120,10 @@ def training(
     check_lengths(epochs=history.get("loss", ()), **history)
     epochs = epochs or len(history["loss"])
     shown = [key for key in ("loss", "accuracy") if {key, f"val_{key}"} & set(history)]
-    size = (WIDTH * 0.45 * len(shown), WIDTH * 0.32)
+    size = (WIDTH * 0.5 * len(shown), WIDTH * 0.36)
     sheet = Figure(figsize=size, layout="constrained")
     panels = sheet.subplots(1, len(shown), squeeze=False)[0]
+    lines: dict[str, Any] = {}
     for axes, key in zip(panels, shown, strict=True):
         for number, name in enumerate(("training", "validation")):
             column, colour = ("val_" if number else "") + key, COLOURS[number]
@@ -133,7 +135,10 @@ def training(
                 axes.axhline(baseline[column], ls=":", color=colour, label=label)
         axes.set(xlabel="epoch", ylabel=key, xlim=(0.5, epochs + 0.5))
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
-        axes.legend()
+        handles, labels = axes.get_legend_handles_labels()
+        lines |= dict(zip(labels, handles, strict=True))
+    below: dict[str, Any] = {"loc": "outside lower center", "ncols": len(lines)}
+    sheet.legend([*lines.values()], [*lines], fontsize=SMALL, **below)
     sheet.suptitle(title, fontsize=10)
     cells = (np.round(values, 4).tolist() for values in history.values())
     rows = zip(range(1, len(history["loss"]) + 1), *cells, strict=True)

@@ -42,7 +42,7 @@ c.Spawner.cmd = [str(HERE / "start-learner.sh")]
 # Every account here could listen to a kernel over TCP; a socket in a folder is its
 # owner's alone.
 c.Spawner.args = ["--KernelManager.transport=ipc"]
-c.Spawner.default_url = "/lab/tree/lessons/00_start_here.ipynb"
+c.Spawner.default_url = "/lab/tree/lessons/00_start.ipynb"
 c.Spawner.start_timeout = 180  # thirty at once, on few cores
 c.Spawner.http_timeout = 180
 c.Spawner.environment = {

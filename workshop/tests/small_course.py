@@ -94,8 +94,8 @@ def _lock(lines):
 
 def small_handouts(folder):
     (folder / "learners" / "cards").mkdir(parents=True)
-    (folder / "learners" / "00_start_here.ipynb").write_text("{}")
-    (folder / "learners" / "cards" / "00_start_here.html").write_text("<p>")
+    (folder / "learners" / "00_start.ipynb").write_text("{}")
+    (folder / "learners" / "cards" / "00_start.html").write_text("<p>")
 
 
 def offline(patch, course):

@@ -27,7 +27,7 @@ NATIVES = {
     system: f"wheels/native-1.0-cp{TAG}-cp{TAG}-{tag}.whl"
     for system, tag in NATIVE.items()
 }
-LESSON = "lessons/00_start_here.ipynb"
+LESSON = "lessons/00_start.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_kit_has_the_wheels_of_every_system_and_what_installs_them(kit):
     others = [
         "wheels/aside-1.0-py3-none-any.whl",
         "wheels/tlcourse-0.1.0-py3-none-any.whl",
-        *("lessons/cards/00_start_here.html", LESSON, "START_HERE.txt", "install.py"),
+        *("lessons/cards/00_start.html", LESSON, "START_HERE.txt", "install.py"),
         *("install-linux.sh", "install-macos.command", "install-windows.bat"),
         *("requirements.txt", "kit.json", "SHA256SUMS"),
     ]

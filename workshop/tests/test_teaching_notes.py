@@ -149,7 +149,7 @@ def test_a_lessons_note_has_message_drawing_and_questions(name):
 
 @pytest.fixture
 def lesson():
-    return LESSONS["00_start_here"]
+    return LESSONS["00_start"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 WANTED = os.environ.get("TLCOURSE_HUB", "")
 EVE = "eve-whose-name-is-as-long-as-is"  # 31 letters, the most that accounts.py takes
 NAMES = ["ada", "bob", "cleo", "dan", EVE]
-LESSON = "lessons/00_start_here.ipynb"
+LESSON = "lessons/00_start.ipynb"
 COURSE = Path(__file__).resolve().parents[3]
 
 
@@ -155,7 +155,7 @@ def test_a_learner_is_a_user_of_their_own(kernel):
     "path",
     [
         "/home/bob",
-        "/home/bob/lessons/00_start_here.ipynb",
+        "/home/bob/lessons/00_start.ipynb",
         "/var/lib/tlcourse-hub/cookie_secret",
     ],
 )
@@ -228,13 +228,11 @@ def test_an_answer_is_never_written_over(learners, machine):
     machine.run(
         "sh",
         "-c",
-        "echo mine > /home/cleo/lessons/00_start_here.ipynb; rm -r /home/cleo/lessons/cards",
+        "echo mine > /home/cleo/lessons/00_start.ipynb; rm -r /home/cleo/lessons/cards",
     )
     cleo.stop()
     cleo.spawn()
-    assert (
-        machine.run("cat", "/home/cleo/lessons/00_start_here.ipynb").stdout == "mine\n"
-    )
+    assert machine.run("cat", "/home/cleo/lessons/00_start.ipynb").stdout == "mine\n"
     assert machine.run("ls", "/home/cleo/lessons/cards").stdout
 
 

@@ -79,7 +79,7 @@ for name in model.blocks["block3b"]:
 # **Predict first.** From the first block to the last: does the grid become finer or coarser? Do the channels become
 # more or fewer?
 
-# %%
+# %% tags=["answer"]
 for block, layers in model.blocks.items():
     height, width, channels = model.network.get_layer(layers[-1]).output.shape[1:]
     numbers = height * width * channels
@@ -102,11 +102,11 @@ for block, layers in model.blocks.items():
     parameters[block] = sum(model.network.get_layer(name).count_params() for name in layers)
 parameters["classifier"] = model.classifier.layers[-1].count_params()
 
-# %%
+# %% tags=["answer"]
 thousands = [count / 1000 for count in parameters.values()]
 tl.show.bars(list(parameters), thousands, "thousand parameters", "Most parameters are at the end")
 
-# %%
+# %% tags=["answer"]
 total = sum(parameters.values())
 print(f"{total:,} parameters, and {parameters['classifier'] / total:.0%} of them are in the classifier.")
 
@@ -142,7 +142,7 @@ tl.show.pictures(list(photographs.values()), list(photographs), columns=3)
 #
 # The network takes squares. `resize="squash"` gives it each whole photograph, squashed into one.
 
-# %%
+# %% tags=["answer"]
 whole = tl.load_pretrained_model(resize="squash")
 guesses = whole.predict_labels(samples.test.images, top=3)
 titles = ["\n".join(f"{share:.0%} {name}" for name, share in best) for best in guesses]
@@ -273,12 +273,12 @@ answers = plain_network.predict(np.stack(list(preparations.values())), verbose=0
 # **Predict first.** With which of the seven others does it still recognise the espresso? Which one costs nothing at
 # all? Which one is the worst?
 
-# %%
+# %% tags=["answer"]
 espresso = model.labels.index("espresso")
 percent = (100 * answers[:, espresso]).round(1)
 tl.show.bars(list(preparations), percent, "probability of espresso, in %", "One photograph, eight preparations")
 
-# %%
+# %% tags=["answer"]
 for name, answer in zip(preparations, answers, strict=True):
     print(f"{name:28} {model.labels[answer.argmax()]:12} {answer.max():.0%}")
 
@@ -366,7 +366,7 @@ maps = dict(zip(shown, look_inside.predict(six.astype("float32"), verbose=0), st
 # **Predict first.** We will look at Chelsea the cat, in the six channels of each block that vary most. In which row
 # will you no longer recognise her?
 
-# %%
+# %% tags=["answer"]
 chelsea = 2
 tl.show.channels([maps[block][chelsea] for block in shown], shown)
 
@@ -421,7 +421,7 @@ tl.show.pictures(patches, titles)
 #
 # **Predict first.** What is the shape of the output without the top?
 
-# %%
+# %% tags=["answer"]
 print("with the top:           ", plain_network.output_shape)
 print("without:                ", EfficientNetLite("efficientnet_lite0", include_top=False).output_shape)
 averaged = EfficientNetLite("efficientnet_lite0", include_top=False, pooling="avg")
@@ -495,7 +495,7 @@ tl.show.pictures([six[1], scaled.astype(np.uint8)], ["the photograph", "where it
 # **Predict first.** VGG16 is from 2014, MobileNetV2 from 2018. Both have the same published accuracy. How many times more
 # multiply-adds does the older one need?
 
-# %%
+# %% tags=["answer"]
 from tlcourse.models.recipes import RECIPES
 
 backbones = tl.results("blocks")
@@ -508,7 +508,7 @@ for name, measured in backbones.items():
     print(f"{name:20} {size:>10} {millions:10.1f} M {measured['features']:9,}", end="")
     print(f" {work[name]:12.2f} G {milliseconds:6.0f} ms {RECIPES[name].top1:7.1f} %")
 
-# %%
+# %% tags=["answer"]
 ratio = work["vgg16"] / work["mobilenet_v2"]
 print(f"VGG16 needs {ratio:.0f} times the multiply-adds of MobileNetV2, for the same published accuracy.")
 
@@ -551,4 +551,4 @@ tl.show.points(
 # - Of the eight networks, the one with the most multiply-adds does not have the best published accuracy. Which one is
 #   best for *your* pictures was not measured here.
 #
-# **Next:** [03 · Feature extraction](03_feature_extraction.ipynb)
+# **Next:** [03 · Feature extraction](03_extract.ipynb)

@@ -137,7 +137,7 @@ def five_nearest(queries):
 # **Predict first.** "My program eats too much RAM": the words "eats" and "RAM" are nowhere in the FAQ. What will be
 # found?
 
-# %%
+# %% tags=["answer"]
 nearest, cosines = five_nearest(["My program eats too much RAM."])
 for row, cosine in zip(nearest[0], cosines[0], strict=True):
     print(f"{cosine:.2f}  {faq.sentences[row][:110]}")
@@ -267,7 +267,7 @@ lowered["train"].shape, embedded["train"].shape
 def fit(model, inputs, learning_rate, epochs):
     model.compile(keras.optimizers.AdamW(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
-    kept = {"validation_data": (inputs["validation"], validation.labels), "callbacks": [stop_early]}
+    kept = {"validation_data": (inputs["validation"], validation.labels), "callbacks": [stop_early, tl.fit_bar()]}
     return model.fit(inputs["train"], training.labels, batch_size=25, epochs=epochs, verbose=0, **kept).history
 
 
@@ -301,11 +301,11 @@ epochs = 3
 steps = epochs * len(training) // 25  # batches of 25
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=2e-4, warmup_steps=steps // 10)
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 history = fit(upper, lowered, schedule, epochs)
 report("fine-tuned BERT", upper.predict(lowered["test"], verbose=0).argmax(axis=1))
 
-# %%
+# %% tags=["answer"]
 tl.show.training(history, "The last two layers of BERT, fine-tuned on 200 sentences")
 
 # %% [markdown]
@@ -373,12 +373,12 @@ tl.show.bars(words, effect, "how much the word adds to the probability of praise
 #
 # **Predict first.** With *all* labels, several thousand: is a frozen BERT still better than the bag of words?
 
-# %%
+# %% tags=["answer"]
 study = tl.results("sentiment")
 curve = tl.LearningCurve.of(study["curves"]["films"])
 curve
 
-# %%
+# %% tags=["answer"]
 tl.show.learning_curve(curve, "Opinions on films: accuracy by number of labels")
 
 # %% [markdown]
@@ -428,7 +428,7 @@ for split in (products.test, tweets.test):
 # %% [markdown]
 # **Predict first.** Which of the four loses most on the new domains? ("Larger class" is the majority-class baseline.)
 
-# %%
+# %% tags=["answer"]
 for domain in ("films", "products", "tweets"):
     points = study["curves"][domain]["points"]
     print(f"{domain}: larger class {study['larger_class'][domain]:.1%}")
@@ -586,7 +586,7 @@ def exact_matches():
 # **Predict first.** Each text has two candidates, so choosing one of them at random would be right half of the time.
 # Do vectors that were tuned for the meaning of whole sentences tell where an answer starts and ends?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 reader.compile(keras.optimizers.AdamW(1e-2), loss=span_loss)
 reader.fit(token_states.predict(question_ids, verbose=0), targets, batch_size=16, epochs=30, verbose=0)
 exact_matches()

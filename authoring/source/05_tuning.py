@@ -98,7 +98,7 @@ def features_moved_by(network, base):
     return np.linalg.norm(base(cells[:8], training=False) - before) / np.linalg.norm(before)
 
 
-# %%
+# %% tags=["answer"]
 careless_base = tl.load_pretrained_model().copy_network()
 for layer in careless_base.layers:
     layer.trainable = layer.name.startswith("block7a")
@@ -149,9 +149,8 @@ before = tl.checks.snapshot(network)
 import time
 
 start = time.perf_counter()
-second = network.fit(
-    cells, training.labels, batch_size=16, epochs=1, validation_data=(other_cells, validation.labels), verbose=0
-)
+options = {"validation_data": (other_cells, validation.labels), "callbacks": [tl.fit_bar()]}
+second = network.fit(cells, training.labels, batch_size=16, epochs=1, verbose=0, **options)
 seconds_in_keras = time.perf_counter() - start
 print(f"Validation accuracy after fine-tuning: {second.history['val_accuracy'][-1]:.1%}")
 
@@ -268,7 +267,7 @@ print(f"fine-tuned by tl.fine_tune:   {np.mean(answers == validation.labels):.1%
 #
 # `make results` trained each of them on three random samples of cells.
 
-# %%
+# %% tags=["answer"]
 tuning = tl.results("solar_tuning")
 
 
@@ -282,7 +281,7 @@ def show_study(name, xlabel, title, logarithmic=False):
 
 show_study("blocks", "blocks trained", "200 solar cells: fine-tuning 0 to 12 blocks")
 
-# %%
+# %% tags=["answer"]
 study = tuning["blocks"]
 for row, blocks in enumerate(study["blocks trained"]):
     print(f"{blocks:2} blocks: {study['mean'][row]:.1%} ± {study['sd'][row]:.1%}, {study['seconds'][row]:.0f} s")
@@ -297,7 +296,7 @@ for row, blocks in enumerate(study["blocks trained"]):
 # **Predict first.** Now six blocks are trained, and the learning rate changes, from a hundredth of the default (2e-4) to
 # a hundred times the default.
 
-# %%
+# %% tags=["answer"]
 show_study("rates", "learning rate", "Learning rate: too small does nothing, too large destroys", logarithmic=True)
 
 # %% [markdown]
@@ -339,7 +338,7 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 #
 # **Predict first.** From how many cells on will fine-tuning be ahead?
 
-# %%
+# %% tags=["answer"]
 curve = tl.LearningCurve.of(tl.results("curves.solar"))
 
 print(" cells   probe  fine-tuned   difference")
@@ -468,4 +467,4 @@ tl.check("5.3", my_network, snapshot)
 # - All of this holds for these cells, cut from 44 modules, which are probably in both training and test set. It does
 #   not tell how well a network would do on another solar park.
 #
-# **Next:** [06 · Digits to Kanji](06_digits_to_kanji.ipynb)
+# **Next:** [06 · Digits to Kanji](06_kanji.ipynb)

@@ -9,6 +9,22 @@
 # %% tags=["setup"]
 # Written by notebooks/build.py (set_up): it says how to get the course where it is missing.
 
+# %% tags=["preview"]
+# What the first half of this lesson does, and a figure of it: click to open. The calls are explained below.
+import tlcourse as tl
+
+stamps = tl.load_dataset("stamps")
+few, new = stamps.train.sample(per_class=5), stamps.test.sample(per_class=1)
+model = tl.load_pretrained_model()
+classifier = tl.train_classifier(model.extract_features(few.images), few.labels)
+answers = classifier.predict(model.extract_features(new.images))
+
+pictures, captions = [*few.images, *[None] * 15], [*few.label_names, *[""] * 15]
+captions[:30] = [name if row % 5 == 0 else "" for row, name in enumerate(few.label_names)]
+pictures[32:44:2], captions[32:44:2] = new.images, [stamps.class_names[answer] for answer in answers]
+title = "Five photographs of each kind to train on, and six new ones with the answers"
+tl.show.pictures(pictures, captions, columns=15, title=title)
+
 # %% [markdown]
 # ## What you will learn
 #
@@ -92,7 +108,7 @@ classifier = tl.train_classifier(features, few.labels, stamps.class_names)
 # %% [markdown]
 # That is all. How does it do on photographs that it has never seen?
 
-# %%
+# %% tags=["answer"]
 test_features = model.extract_features(stamps.test.images)
 accuracy = classifier.score(test_features, stamps.test.labels)
 print(f"{accuracy:.0%} of {len(stamps.test)} new photographs recognised. Your guess: {my_guess}")
@@ -153,7 +169,7 @@ print(f"Five random splits: {np.mean(accuracies):.0%} ± {np.std(accuracies, ddo
 #
 # **Predict first.** Which two of the six kinds will be confused most often?
 
-# %%
+# %% tags=["answer"]
 tl.show.confusion(classifier.confusion(test_features, stamps.test.labels))
 
 # %% [markdown]
@@ -207,7 +223,7 @@ solar_features = model.extract_features(training.images)
 # `weights`: cells that the experts were unsure about count less.
 solar_classifier = tl.train_classifier(solar_features, training.labels, solar.class_names, training.weights)
 
-# %%
+# %% tags=["answer"]
 solar_test_features = model.extract_features(solar.test.images)
 accuracy = solar_classifier.score(solar_test_features, solar.test.labels)
 counts = np.bincount(solar.test.labels)
@@ -252,7 +268,8 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 #
 # ## How the course works
 #
-# - **Predict, run, read.** Where it says *Predict first*, do. Then run the cell (Shift-Enter) and read on.
+# - **Predict, run, read.** Where it says *Predict first*, do. The result below is folded until you run the cell
+#   (Shift-Enter). Then read on.
 # - **Exercises** have a stub that runs as it is, a check that says why an answer is wrong, three hints, and a folded
 #   solution. `tl.check.progress()` shows which ones you have solved.
 # - **Keras and scikit-learn first.** From lesson 02 on you write each method yourself in these libraries, and use the
@@ -265,18 +282,18 @@ print(f"Five random splits:   {measured['mean']:.1%} ± {measured['sd']:.1%}")
 # | No. | Lesson |
 # |---|---|
 # | 00 | Start here: you are here |
-# | [01](01_why_transfer.ipynb) | Why transfer? Three promises, measured |
-# | [02](02_pretrained_models.ipynb) | Pretrained models: what is inside, what they see, what they expect |
-# | [03](03_feature_extraction.ipynb) | Feature extraction: ImageNet to your own classes |
-# | [04](04_freezing_and_a_new_head.ipynb) | A new head: the five steps |
-# | [05](05_fine_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
-# | [06](06_digits_to_kanji.ipynb) | Digits to Kanji: transfer, layer by layer |
-# | [07](07_bert_to_sentiment.ipynb) | BERT to sentiment: the same calls for sentences |
+# | [01](01_why.ipynb) | Why transfer? Three promises, measured |
+# | [02](02_models.ipynb) | Pretrained models: what is inside, what they see, what they expect |
+# | [03](03_extract.ipynb) | Feature extraction: ImageNet to your own classes |
+# | [04](04_head.ipynb) | A new head: the five steps |
+# | [05](05_tuning.ipynb) | Fine-tuning: ImageNet to solar-cell defects |
+# | [06](06_kanji.ipynb) | Digits to Kanji: transfer, layer by layer |
+# | [07](07_bert.ipynb) | BERT to sentiment: the same calls for sentences |
 # | [08](08_speech.ipynb) | Speech: one example of each word |
-# | [09](09_the_misuse_lab.ipynb) | The misuse lab: eight mistakes, and what each costs |
-# | [10](10_tune_and_stack.ipynb) | Tune and stack: what a search promises, and what is kept |
-# | [11](11_your_own_pictures.ipynb) | Your own pictures: from a folder to a file |
-# | [12](12_past_one_machine.ipynb) | Past one machine: the same job on many |
+# | [09](09_misuse.ipynb) | The misuse lab: eight mistakes, and what each costs |
+# | [10](10_search.ipynb) | Tune and stack: what a search promises, and what is kept |
+# | [11](11_pictures.ipynb) | Your own pictures: from a folder to a file |
+# | [12](12_cluster.ipynb) | Past one machine: the same job on many |
 #
 # <details><summary>Glossary: the terms of the course</summary>
 #
@@ -414,4 +431,4 @@ tl.check("0.3", my_classifier)
 #   pixels. On the solar cells, the probe was above the published result for hand-designed features and below the one
 #   for a fine-tuned network.
 #
-# **Next:** [01 · Why transfer?](01_why_transfer.ipynb)
+# **Next:** [01 · Why transfer?](01_why.ipynb)

@@ -91,7 +91,7 @@ client = Client(cluster)
 # **Predict first.** Two other processes compute the features of 256 solar cells, in another order than this one. Which
 # digits will differ?
 
-# %%
+# %% tags=["answer"]
 import numpy as np
 
 model = tl.load_pretrained_model()
@@ -118,7 +118,7 @@ print(len(shards), "shards,", table.num_rows, "rows:", ", ".join(table.column_na
 # **Predict first.** With a hundred million pictures, some files are damaged. In one process such a file stops
 # everything, with an error that names it. What should happen after two days on fifty machines?
 
-# %%
+# %% tags=["answer"]
 import shutil
 import warnings
 
@@ -147,7 +147,7 @@ for name, why in tl.distributed.read_shards(work / "damaged").left_out:
 #
 # **Predict first.** On *one* machine with two cores, is Dask with two workers faster than one process with two threads?
 
-# %%
+# %% tags=["answer"]
 client.close()
 cluster.close()
 shutil.rmtree(work)
@@ -205,7 +205,7 @@ print(script.read_text(encoding="utf-8"))
 #
 # **Predict first.** Will two processes reach the same losses as one?
 
-# %%
+# %% tags=["answer"]
 for run in (measured["training"]["one"], measured["training"]["two"]):
     losses = " ".join(f"{loss:.6f}" for loss in run["losses"])
     print(f"processes: {run['processes']}, mean loss of each epoch: {losses}")

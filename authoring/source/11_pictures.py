@@ -66,7 +66,7 @@ pairs = {"copy of the first.png": first, "I am not sure.png": second, "third, sm
 # %% [markdown]
 # **Predict first.** Six files are odd. Which of them will Keras complain about? Which of the others do harm, and how?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["answer", "nbval-ignore-output"]
 import keras
 
 try:
@@ -94,7 +94,7 @@ for path in sorted(my_pictures.glob("*/*")):
 #
 # **Predict first.** Three of the files are copies. Will each be in the same split as its original?
 
-# %%
+# %% tags=["answer"]
 parts = keras.utils.image_dataset_from_directory(
     my_pictures, image_size=(224, 224), validation_split=0.3, subset="both", seed=0
 )
@@ -201,7 +201,7 @@ def train_head(class_weight=None):
 #
 # **Predict first.** What will class weights do to the recall of *defective*? And to that of *functional*?
 
-# %% tags=["trained-here", "nbval-ignore-output"]
+# %% tags=["answer", "trained-here", "nbval-ignore-output"]
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 
@@ -217,7 +217,7 @@ plain, weighted = train_head(), train_head(class_weight=weights)
 show_scores("no cure", plain.predict(val_features, verbose=0).argmax(axis=1))
 show_scores("class weights", weighted.predict(val_features, verbose=0).argmax(axis=1))
 
-# %% tags=["trained-here", "nbval-ignore-output"]
+# %% tags=["answer", "trained-here", "nbval-ignore-output"]
 probability = plain.predict(val_features, verbose=0)[:, 0]  # of "defective"
 thresholds = np.arange(0.02, 1, 0.02)
 balanced = [balanced_accuracy_score(val_labels, np.where(probability > t, 0, 1)) for t in thresholds]
@@ -282,7 +282,7 @@ for layer in tuned.layers[1].layers:
 tuned.compile(keras.optimizers.Adam(3e-4), loss="sparse_categorical_crossentropy")
 before = tl.checks.snapshot(tuned)
 stop_early = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
-options = {"validation_data": validation, "class_weight": weights, "callbacks": [stop_early]}
+options = {"validation_data": validation, "class_weight": weights, "callbacks": [stop_early, tl.fit_bar()]}
 shuffled = read("split/train", shuffle=True, seed=0)
 tuned.fit(shuffled, epochs=3, shuffle=False, verbose=0, **options)  # the data set shuffles
 tl.checks.assert_changed(before, tuned, only=["block7a", "head", "new_head"])
@@ -296,6 +296,8 @@ for name in networks:
 # **Predict first.** Suppose fine-tuning gets one more validation picture right than the frozen network. Which one would
 # you take, and why?
 #
+# <details><summary>Our answer</summary>
+#
 # The frozen one. It is the simpler model, and with another seed the difference could be one fewer. So fine-tuning has
 # to be better by *more than one standard error* (a paired form of the one-standard-error rule of Breiman et al.,
 # 1984). Only those pictures count that one network gets right and the other wrong. If only the fine-tuned one is right
@@ -305,8 +307,10 @@ for name in networks:
 # (The rule is lenient: 2 ± 1.4 is just enough, and the best epoch was chosen on these same pictures.) In the balanced
 # accuracy a picture of the rarer class counts more, so we add up these shares instead of ones. (A network that is
 # trained again on another processor may get other pictures right: your counts may differ from those stored here.)
+#
+# </details>
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["answer", "nbval-ignore-output"]
 right_simple, right_tuned = (answers[name] == val_labels for name in ("frozen", "fine-tuned"))
 share = 1 / (len(class_names) * np.bincount(val_labels)[val_labels])  # of the balanced accuracy, for each picture
 differences = share * (right_tuned.astype(int) - right_simple)
@@ -409,7 +413,7 @@ print("the same answers as here:", [line.split()[-2] for line in table.splitline
 # **Predict first.** Eight bits per number instead of thirty-two. How often will the small file's answer differ from the
 # large one's?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["answer", "nbval-ignore-output"]
 licence = ["--licence", "CC BY-NC-SA 4.0"]
 print(run("-m", "tlcourse", "train", "my_pictures", "--out", "quick", "--epochs", "0", *licence))
 print(run("-m", "tlcourse", "predict", "new", "--model", "quick"))

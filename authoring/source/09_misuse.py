@@ -74,7 +74,8 @@ head_weights = head_alone.get_weights()
 def train(network, epochs=4):
     """Train, then evaluate on the same pictures and on the test set."""
     keras.utils.set_random_seed(0)
-    fit = network.fit(training_maps, training.labels, batch_size=20, epochs=epochs, verbose=0)
+    options = {"epochs": epochs, "callbacks": [tl.fit_bar()], "verbose": 0}
+    fit = network.fit(training_maps, training.labels, batch_size=20, **options)
     print(f"training set, last epoch of fit:  {fit.history['accuracy'][-1]:.0%}")
     for name, maps, labels in (("training", training_maps, training.labels), ("test", test_maps, test.labels)):
         _, accuracy = network.evaluate(maps, labels, batch_size=20, verbose=0)
@@ -100,7 +101,7 @@ def run_check(check, *arguments, **options):
 #
 # **Predict first.** After four epochs, will `evaluate` find the same accuracy on the training set as `fit` reported?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 careless = new_network(head_weights)
 careless.trainable = True
 careless.compile(keras.optimizers.Adam(5e-4), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -154,7 +155,7 @@ run_check(tl.checks.assert_changed, pretrained, careless, only=meant)
 # **Predict first.** After that, 12 arrays have `trainable = True`: the kernels of 10 convolutions, and the head's
 # kernel and bias. How many of them will four more epochs change?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 careless = new_network(head_weights)
 for layer in careless.layers:
     layer.trainable = layer.name == "new_head"
@@ -202,7 +203,7 @@ run_check(tl.checks.assert_changed, before, cured, only=[*list(model.blocks)[-4:
 #
 # **Predict first.** One epoch is five steps. What will the test accuracy be after it?
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 careless = new_network(head_weights)
 for layer in careless.layers:
     layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
@@ -260,7 +261,7 @@ features.shape, new_features.shape
 #
 # **Predict first.** How much higher will the accuracy on held-out copies be than on new cells?
 
-# %%
+# %% tags=["answer"]
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -351,7 +352,7 @@ correct.shape
 # **Predict first.** By how many points is the reported accuracy too high, on average over 200 random test sets?
 
 
-# %%
+# %% tags=["answer"]
 def optimistic_bias(tested, seed):
     """Reported accuracy of the best on a random test set, minus its accuracy on the other cells."""
     order = np.random.default_rng(seed).permutation(correct.shape[1])
@@ -519,7 +520,7 @@ tl.check("9.3", bias_of_300, correct)
 # - Check an accuracy that is surprisingly high as carefully as one that is too low.
 # - What a mistake costs depends on the rest of the set-up: these are small data, one network and few epochs.
 #
-# **Next:** [10 · Tune and stack](10_tune_and_stack.ipynb)
+# **Next:** [10 · Tune and stack](10_search.ipynb)
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ## Appendix: three more mistakes

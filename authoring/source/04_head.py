@@ -96,7 +96,7 @@ model = keras.Model(inputs, outputs)
 #
 # **Predict first.** How many weights are left to train? The base returns 1,280 numbers, and the head has six outputs.
 
-# %%
+# %% tags=["answer"]
 import math
 
 base.trainable = False
@@ -118,8 +118,9 @@ validation = (val_images, val_labels)
 
 # %% tags=["trained-here"]
 keras.utils.set_random_seed(0)
+callbacks = [stop_early, tl.fit_bar()]  # the second shows a bar while it trains; Keras' own is verbose=1
 history = model.fit(
-    train_images, train_labels, batch_size=16, epochs=4, validation_data=validation, callbacks=[stop_early], verbose=0
+    train_images, train_labels, batch_size=16, epochs=4, validation_data=validation, callbacks=callbacks, verbose=0
 )
 best = np.argmin(history.history["val_loss"])
 print(f"Epoch {best + 1} has the lowest validation loss, and a validation accuracy of", end=" ")
@@ -176,7 +177,7 @@ what_changed(trial, few_images, few_labels)
 # %% [markdown]
 # **Predict first.** We set the flag of `conv`. Which layers will change?
 
-# %%
+# %% tags=["answer"]
 trial_base.get_layer("conv").trainable = True
 what_changed(trial, few_images, few_labels)
 
@@ -220,7 +221,7 @@ def what_is_updated(trainable, training):
     return what_changed(network, few_images, few_labels)
 
 
-# %%
+# %% tags=["answer"]
 for trainable in (True, False):
     for training in (None, False):
         changed = what_is_updated(trainable, training)
@@ -359,7 +360,7 @@ def vgg_recipe(classes, weights="imagenet"):
 # **Predict first.** Which of the two has more weights to train? InceptionV3's 2,048 channels are averaged over all
 # positions; VGG16's grid of 7 × 7 positions and 512 channels is flattened.
 
-# %%
+# %% tags=["answer"]
 classes = 6
 inception_head = (2048 * 1024 + 1024) + (1024 * classes + classes)
 vgg_head = (7 * 7 * 512 * 1024 + 1024) + (1024 * classes + classes)
@@ -450,7 +451,7 @@ inputs = keras.Input((224, 224, 3))
 outputs = keras.layers.Dense(1, activation="sigmoid")(frozen(inputs, training=False))
 my_network = keras.Model(inputs, outputs)
 my_network.compile(keras.optimizers.Adam(1e-2), loss="binary_crossentropy")
-my_network.fit(cells, cell_labels, batch_size=8, epochs=3, verbose=0)
+my_network.fit(cells, cell_labels, batch_size=8, epochs=3, callbacks=[tl.fit_bar()], verbose=0)
 tl.check("4.2", my_network)
 
 # %% [markdown]
@@ -491,4 +492,4 @@ tl.check("4.3", dropout_history, large_history)
 # - Most of this was seen on one split of a few dozen pictures; only the comparisons of augmentation and of the field's
 #   recipes used five.
 #
-# **Next:** [05 · Fine-tuning](05_fine_tuning.ipynb), where part of the base is trained, too.
+# **Next:** [05 · Fine-tuning](05_tuning.ipynb), where part of the base is trained, too.

@@ -89,7 +89,7 @@ def fit(network, images, labels, rate, steps):
     network.compile(keras.optimizers.Adam(schedule), loss="sparse_categorical_crossentropy", **options)
     pictures = tf.data.Dataset.from_tensor_slices((images, labels))
     batches = pictures.shuffle(len(images)).repeat().batch(32)
-    network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+    network.fit(batches, steps_per_epoch=steps, shuffle=False, callbacks=[tl.fit_bar()], verbose=0)
 
 
 # %%
@@ -172,7 +172,7 @@ def train(images, labels, start=None, layers=3, frozen=False, rate=2e-3, steps=1
 ways = {"from scratch": {}, "frozen": {"start": source, "frozen": True}, "fine-tuned": {"start": source}}
 rates = (5e-4, 2e-3)
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 networks = {}
 for name, options in ways.items():
     trained = {rate: train(few.images, few.labels, rate=rate, **options) for rate in rates}
@@ -181,7 +181,7 @@ for name, options in ways.items():
     networks[name] = trained[best]
     print(f"{name:13}", "  ".join(f"{rate:g}: {score:.0%}" for rate, score in scores.items()), f"  best: {best:g}")
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 for name, network in networks.items():
     print(f"{name:13} {accuracy(network, sixty.test):.0%} of the test set")
 
@@ -242,7 +242,7 @@ for method in ("frozen", "fine-tuned", "ImageNet features"):
 #
 # **Predict first.** Frozen: will one layer, two, or all three be best?
 
-# %%
+# %% tags=["answer"]
 study = tl.results("kanji.layers")
 means = {way: [arm["mean"] for arm in arms] for way, arms in study["ways"].items()}
 deviations = {way: [arm["sd"] for arm in arms] for way, arms in study["ways"].items()}
@@ -267,7 +267,7 @@ tl.show.curves(
 #
 # **Predict first.** Which one does more harm if the layers stay frozen? And if they are fine-tuned?
 
-# %%
+# %% tags=["answer"]
 spoiled = tl.results("kanji.spoiled")
 scratch = spoiled["from scratch"]
 print(f"from scratch                {scratch['mean']:.1%} ± {scratch['sd']:.1%}")

@@ -101,15 +101,15 @@ def probe_trial(trial):
 probes = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
 probes.optimize(probe_trial, n_trials=60)
 
-# %%
+# %% tags=["answer"]
 took = (probes.trials[-1].datetime_complete - probes.trials[0].datetime_start).total_seconds()
 print(f"{len(probes.trials)} trials in {took:.1f} s")
 print(f"default {default_accuracy:.1%}, best trial {probes.best_value:.1%}")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["answer", "nbval-ignore-output"]
 probes.best_params
 
-# %%
+# %% tags=["answer"]
 scaled = [trial for trial in probes.trials if trial.params["scaler"] == "standard deviation"]
 values, scores = [trial.params["C"] for trial in scaled], [trial.value for trial in scaled]
 title = "Standardised features, with standard errors"
@@ -239,7 +239,7 @@ for data, ways in searches.items():
 # **Predict first.** The validation cells are labelled, too. Without a search they are not needed for choosing. What
 # happens on the test set if the default is trained on them as well?
 
-# %%
+# %% tags=["answer"]
 for data, ways in searches.items():
     for way in ("probe", "fine-tuning"):
         more = ways[way]["default, trained on validation too"]["test"]
@@ -333,7 +333,7 @@ classifiers = {
     "stacked": StackingClassifier(members, LogisticRegression(), cv=folds),
 }
 
-# %%
+# %% tags=["answer"]
 right = {}
 for name, classifier in classifiers.items():
     right[name] = classifier.fit(wide, training.labels).predict(validation_wide) == validation.labels

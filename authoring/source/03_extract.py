@@ -154,7 +154,7 @@ tl.show.pictures(shown, titles)
 # **Predict first.** A classifier that copies the label of the most similar training picture trains nothing at all. How
 # good will it be?
 
-# %%
+# %% tags=["answer"]
 copied = stamps.train.labels[similarity.argmax(axis=1)]
 print(f"Nearest neighbour: {np.mean(copied == stamps.test.labels):.1%}")
 
@@ -198,7 +198,7 @@ probes = {
 # %% [markdown]
 # **Predict first.** With how many labels per class will eight of ten answers be right? Will the three differ?
 
-# %%
+# %% tags=["answer"]
 labels_per_class = [1, 2, 3, 5]
 means, deviations = {}, {}
 for name, probe in probes.items():
@@ -207,7 +207,7 @@ for name, probe in probes.items():
     for count, mean, deviation in zip(labels_per_class, means[name], deviations[name], strict=True):
         print(f"{name:35} {count} per class: {mean:.1%} ± {deviation:.1%}")
 
-# %%
+# %% tags=["answer"]
 tl.show.curves(
     labels_per_class,
     means,
@@ -364,4 +364,4 @@ tl.check("3.3", accuracy_at_block, my_block)
 # - With few labels report the standard deviation over several splits.
 # - Ask of every benchmark: has the pretrained network seen these pictures, or these classes, before?
 #
-# **Next:** [04 · A new head: the five steps](04_freezing_and_a_new_head.ipynb)
+# **Next:** [04 · A new head: the five steps](04_head.ipynb)

@@ -75,11 +75,12 @@ def as_array(images, side):
     return np.stack([tl.pictures.resize(image, (side, side)) for image in images])
 
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 keras.utils.set_random_seed(0)
 scratch = small_cnn((64, 64, 3), classes=6)
 scratch.compile(keras.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-history = scratch.fit(as_array(few.images, 64), few.labels, batch_size=15, epochs=100, verbose=0).history
+options = {"callbacks": [tl.fit_bar()], "verbose": 0}  # a bar while it trains
+history = scratch.fit(as_array(few.images, 64), few.labels, batch_size=15, epochs=100, **options).history
 scratch_accuracy = scratch.evaluate(as_array(stamps.test.images, 64), stamps.test.labels, verbose=0)[1]
 
 print(f"From scratch: {history['accuracy'][-1]:.0%} of the training photographs, {scratch_accuracy:.0%} of the test set")
@@ -99,7 +100,7 @@ test_features = pretrained.predict(as_array(stamps.test.images, 224), verbose=0)
 
 features.shape, test_features.shape
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -247,7 +248,7 @@ def train_small_cnn(split, seed):
     return network
 
 
-# %% tags=["trained-here"]
+# %% tags=["answer", "trained-here"]
 methods = {"small CNN": train_small_cnn, "probe": "probe"}
 live = tl.learning_curve(numerals, labels_per_class=(1, 5), methods=methods, seeds=3)
 live
@@ -256,7 +257,7 @@ live
 # `make results` did it with five samples, up to all labels, with fine-tuning, and with random weights (here at 64 × 64
 # pixels). Its small CNN is trained longer: 300 steps at least, and more where there are more pictures.
 
-# %%
+# %% tags=["answer"]
 kanji_curve = tl.LearningCurve.of(tl.results("curves.kanji"))
 tl.show.learning_curve(kanji_curve, "Kanji numerals, in fonts that are not in the training set")
 
@@ -267,7 +268,7 @@ gains(kanji_curve, "probe", "random weights")
 # The same architecture with random weights is far behind the probe with every number of labels, as it was on the
 # stamps. As on the stamps, the small CNN is the stronger baseline of the two, and here by more:
 
-# %%
+# %% tags=["answer"]
 gains(kanji_curve, "probe", "small CNN")
 
 # %% [markdown]
@@ -401,4 +402,4 @@ tl.check("1.3", my_curve, live)
 #   ahead on Kanji, and with few solar cells no method was good.
 # - What we measured: three small data sets and one pretrained network. Another task has another curve; now you can draw it.
 #
-# **Next:** [02 · Pretrained models](02_pretrained_models.ipynb)
+# **Next:** [02 · Pretrained models](02_models.ipynb)
