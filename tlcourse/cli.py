@@ -112,12 +112,6 @@ def doctor() -> None:
 @app.command(cls=Command)
 def fetch(
     names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
-    with_classifier: bool = Option(
-        False,
-        "--with-classifier",
-        metavar="",
-        help="Networks: their ImageNet classifier too.",
-    ),
 ) -> None:
     """Download what lessons need, once."""
     from . import fetching
@@ -127,11 +121,11 @@ def fetch(
     failed = []
     for name in names:
         try:
-            path, state = fetching.location(name, with_classifier), "already here"
+            path, state = fetching.location(name), "already here"
             if not path:
                 with redirect_stdout(sys.stderr):  # downloaders print
-                    fetching.fetch(name, with_classifier)
-                path, state = fetching.location(name, with_classifier), "fetched"
+                    fetching.fetch(name)
+                path, state = fetching.location(name), "fetched"
             _say(f"{name}: {state}, {path}")
         except TLCourseError as error:
             failed.append(name)
@@ -172,7 +166,7 @@ def predict(
         help="text, csv (' before =A1, say) or json; text on a terminal, else csv.",
     ),
     top: int = Option(1, help="So many classes of each picture."),
-    variant: str = Option("float32", help="float32, int8 or keras (TensorFlow)."),
+    variant: str = Option("float32", help="float32 or int8."),
 ) -> None:
     """Say what is in pictures, by an exported network."""
     from .predict import load_exported, predict_files
