@@ -331,11 +331,6 @@ def test_other_architectures_are_plain_berts(tmp_path, kind):
     assert not hasattr(tl.load_pretrained_model(folder), "answer")
 
 
-def test_answers_are_computed_by_onnx_runtime_whatever_the_engine(tiny):
-    other = tl.load_pretrained_model(TINY / "answering", engine="tensorflow")
-    assert other.answer("a boat", "the sea") == tiny.answer("a boat", "the sea")
-
-
 def test_it_answers_without_tensorflow_and_in_silence():
     program = (
         "import sys, tlcourse as tl\n"

@@ -55,16 +55,14 @@ def test_all_networks_are_listed_with_size_and_availability(home):
     ("options", "known"),
     [
         ({"name": "vgg19"}, "efficientnet_lite0.*minilm"),
-        ({"engine": "litert"}, "onnx"),
         ({"precision": "float16"}, "int8"),
-        ({"precision": "int8", "engine": "tensorflow"}, "int8"),
         ({"precision": "int8", "name": "vgg16"}, "int8"),
         ({"input_size": 74}, "input_size"),
         ({"input_size": (224,)}, "height, width"),
         ({"input_size": 224, "name": "minilm"}, "for text"),
     ],
 )
-def test_unknown_names_engines_and_precisions_are_refused(options, known):
+def test_unknown_names_and_precisions_are_refused(options, known):
     with pytest.raises(UserInputError, match=known):
         tl.load_pretrained_model(**options)
 

@@ -2,7 +2,6 @@
 
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,10 +11,9 @@ import numpy as np
 from .. import validation
 from ..errors import UserInputError
 from ..files import as_path
-from ..progress import progress_bar
 from .cache import RowCache, cache_file
 from .compute import Item, RowCollector, computed_once, key_of, parts
-from .engine import Engine, workers
+from .engine import Engine
 from .log_mel import FRONT_END, SAMPLE_RATE, log_mel, mel_filters
 
 if TYPE_CHECKING:
@@ -207,26 +205,20 @@ def recording_features(
     """
     waveforms, total = as_waveforms(recordings, sample_rate)
     shape = engine.output_shape
-    result = RowCollector(shape, np.float32)
     file = cache_file(name, engine.key, shape, FRONT_END)
 
     def run(batch: list[Item]) -> list[np.ndarray]:
         return [engine.run(prepare(item.content)[np.newaxis])[0] for item in batch]
 
-    with (
-        RowCache(file, shape, np.float32) as cache,
-        ThreadPoolExecutor(workers()) as pool,
-        progress_bar(
-            total=total, desc="Extracting features", unit=" recordings"
-        ) as progress,
-    ):
-        items = (Item(each, [key_of(each.tobytes())]) for each in waveforms)
-        chunks = iter(lambda: [*islice(items, CHUNK)], [])
-        for rows in computed_once(chunks, lambda c: parts(c, 1), run, cache, pool):
-            for row in rows:
-                result.append(row)
-            progress.update(len(rows))
-    return result.array()
+    items = (Item(each, [key_of(each.tobytes())]) for each in waveforms)
+    return computed_once(
+        lambda _: iter(lambda: [*islice(items, CHUNK)], []),
+        lambda chunk: parts(chunk, 1),
+        run,
+        RowCache(file, shape, np.float32),
+        RowCollector(shape, np.float32),
+        {"total": total, "desc": "Extracting features", "unit": " recordings"},
+    )
 
 
 def _check_length(samples: int, rate: int, name: str) -> None:

@@ -73,8 +73,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
 
     A folder in Hugging Face's layout, whose config.json names the architecture
     BertForQuestionAnswering. Everything else is as of `PretrainedTextModel`: `network`
-    and `extract_features` are those of its encoder. Answers are computed by ONNX
-    Runtime, whatever the engine.
+    and `extract_features` are those of its encoder.
 
     Attributes
     ----------
@@ -83,10 +82,8 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         takes fewer.
     """
 
-    def __init__(
-        self, name: str | PathLike, engine: str = "auto", precision: str = "float32"
-    ) -> None:
-        super().__init__(name, engine, precision)
+    def __init__(self, name: str | PathLike, precision: str = "float32") -> None:
+        super().__init__(name, precision)
         self.window = min(WINDOW, self.tokenizer.longest)
         self._span_weights = bert_folder.read_span_weights(self.folder, self.shape)
 
@@ -219,7 +216,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         return Window(token_ids, token_types, first, tokens)
 
     def _logits(self, windows: Sequence[Window]) -> list[np.ndarray]:
-        engine = self._onnx_engine(self.shape.layers, more=self._span_weights)
+        engine = self._engine(self.shape.layers, more=self._span_weights)
 
         def run(window: Window) -> np.ndarray:
             return engine.run(window.token_ids[None], window.token_types[None])[0]
