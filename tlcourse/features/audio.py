@@ -14,12 +14,12 @@ from ..files import as_path
 from .cache import RowCache, cache_file
 from .compute import Item, RowCollector, computed_once, key_of, parts
 from .engine import Engine
-from .log_mel import FRONT_END, SAMPLE_RATE, log_mel, mel_filters
+from .log_mel import FRONT_END, SAMPLE_RATE, log_mel
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["as_waveform", "as_waveforms", "log_mel", "mel_filters", "read_audio"]
+__all__ = ["log_mel", "read_audio"]
 
 Recordings: TypeAlias = (
     "str | PathLike | ArrayLike | Sequence[str | PathLike | ArrayLike]"
@@ -84,25 +84,8 @@ def as_waveform(
 ) -> np.ndarray:
     """Mix an array down to mono and resample it to 16,000 samples per second.
 
-    Parameters
-    ----------
-    samples : array of shape (samples,) or (samples, channels)
-        Floats in [-1, 1] (values up to 2 are clipped), or signed integers of 16 or 32
-        bits.
-    sample_rate : int
-        Samples per second, 4,000 to 192,000.
-    name : str
-        What a message calls it.
-
-    Returns
-    -------
-    ndarray of shape (samples,), float32 in [-1, 1]
-
-    Raises
-    ------
-    UserInputError
-        Another shape or type, values of another scale, not finite, silent, or longer
-        than ten minutes.
+    (samples,) or (samples, channels): floats in [-1, 1], of which values up to 2 are
+    clipped, or integers of 16 or 32 bits. Returns float32 (samples,) in [-1, 1].
     """
     rate = validation.whole_number("sample_rate", sample_rate, *RATES)
     try:

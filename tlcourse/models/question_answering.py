@@ -161,23 +161,8 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         end = _with_marks(context, int(characters[first + more, 1]))
         return AnswerSpan(context[start:end], score, start, end)
 
-    def windows(
-        self, question: str, context: str, stride: int | None = None
-    ) -> list[Window]:
-        """The windows that `answer` gives to the network; parameters as there."""
-        return self._windows(question, context, stride)[0]
-
-    def start_end_logits(
-        self, question: str, context: str, stride: int | None = None
-    ) -> list[np.ndarray]:
-        """Compute the logits of the tokens of each of `windows`, as start and as end.
-
-        Parameters as of `answer`. Returns float32 (tokens, 2) for each window.
-        """
-        return self._logits(self.windows(question, context, stride))
-
     def _windows(
-        self, question: str, context: str, stride: int | None
+        self, question: str, context: str, stride: int | None = None
     ) -> tuple[list[Window], np.ndarray]:
         """The windows, and the characters of the context's tokens, int (tokens, 2)."""
         asked, _ = self._tokens("question", question)
