@@ -175,8 +175,8 @@ def test_address_and_hashes_are_those_of_keras(home, monkeypatch, name):
         assert recipe.md5[1] in inspect.getsource(inspect.getmodule(function))
 
 
-def test_a_missing_classifier_is_fetched_with_an_option(home, no_internet):
-    with pytest.raises(WeightsUnavailable, match="--with-classifier"):
+def test_a_missing_classifier_is_fetched_by_the_same_call(home, no_internet):
+    with pytest.raises(WeightsUnavailable, match="this call again"):
         weights.build("mobilenet_v2", include_top=True)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SHARDS, SMALLEST, LARGEST = 1000, 32, 1024  # shards at first, of so many pictures each
 SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
-PATIENCE = 60  # seconds for the first worker to come
+PATIENCE = 60  # seconds for the first worker to come, or to be started again
 
 
 def compute_features(
@@ -116,8 +116,17 @@ def connected(scheduler: str | None = None) -> Iterator["Client"]:
                 client = distributed.Client.current()
             scheduler = dask.config.get("scheduler-address", None)
         if client is None:
-            # Of a new cluster: its pages would be open to whoever can connect.
+            # Of a new cluster: its pages would be open to whoever can connect, and a
+            # worker that is not back in 15 s be given up, and then waited for.
             own = {"security": True, "dashboard_address": "127.0.0.1:0"}
+            stack.enter_context(
+                dask.config.set(
+                    {
+                        "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s",
+                        "distributed.scheduler.no-workers-timeout": f"{PATIENCE} s",
+                    }
+                )
+            )
             what = f"The Dask scheduler {scheduler} cannot be reached"
             cure = "For tls:// Dask needs certificates (see workshop/README.md)."
             with errors.convert_errors(Exception, errors.TLCourseError, what, cure):
