@@ -16,7 +16,7 @@ TOPICS = {  # page in docs/api/ → its names; each public name is on one page
     "networks": """load_pretrained_model list_pretrained_models PretrainedModel PretrainedTextModel
         PretrainedQuestionAnswering PretrainedSpeechModel""",
     "data": "load_dataset list_datasets augment datasets pictures audio",
-    "training": """train_classifier LinearProbe fine_tune FineTuned prepare_fine_tuning Preparation add_head freeze
+    "training": """train_classifier LinearProbe fine_tune FineTuned prepare_fine_tuning Preparation freeze
         unfreeze fit_bar""",
     "evaluation": "learning_curve LearningCurve ConfusionMatrix grad_cam results show widgets",
     "checks": "check checks errors",

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+from distributed import LocalCluster
 
 
 class MeanColour:
@@ -45,6 +46,12 @@ class Deadly(MeanColour):
             self.note("died")
             os.kill(os.getpid(), signal.SIGKILL)
         return super().run(batch)
+
+
+def secure_cluster(workers: int) -> LocalCluster:
+    """A cluster with a certificate, as lesson 12 starts it."""
+    options = {"n_workers": workers, "threads_per_worker": 1}
+    return LocalCluster(security=True, dashboard_address="127.0.0.1:0", **options)
 
 
 def certificate_settings(cluster, folder: Path) -> dict[str, str]:

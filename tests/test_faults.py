@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brightness_export import write_brightness_export
-from hostile_archives import mutations, mutations_of_json
+from damaged_files import mutations, mutations_of_json
 from small_bert import write_small_bert
 from small_disk import SmallDisk, cannot_be_made
 

@@ -18,7 +18,7 @@ SENTENCES = ["the film was good", "not a very good story, but long", ""]
 FAMILIES = [name for name, recipe in RECIPES.items() if recipe.application]
 
 
-def untrained(name, engine="auto"):
+def untrained(name):
     """One of Keras' networks with random weights: the published ones need internet."""
     import_tensorflow()
     import keras
@@ -45,7 +45,7 @@ def untrained(name, engine="auto"):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weights, "fetch_weights", lambda name, include_top: None)
         patch.setattr(weights, "application", application)
-        return PretrainedModel(name, engine)
+        return PretrainedModel(name)
 
 
 @pytest.fixture(
@@ -173,20 +173,6 @@ def test_inputs_are_not_changed_and_cache_is_true_or_false(case):
     np.testing.assert_array_equal(np.array(case.inputs), before)
     with pytest.raises(UserInputError, match="cache"):
         case.model.extract_features(case.inputs, cache="False")
-
-
-@pytest.mark.slow
-def test_tensorflow_computes_the_same(case, small_bert_folder):
-    name = case.model.name
-    if name in FAMILIES:
-        other = untrained(name, "tensorflow")
-    else:
-        known = small_bert_folder if case.model.kind == "sentences" else name
-        other = tl.load_pretrained_model(known, engine="tensorflow")
-    assert_agree(
-        other.extract_features(case.inputs, cache=False),
-        case.model.extract_features(case.inputs, cache=False),
-    )
 
 
 def test_a_network_changed_in_place_is_not_mistaken_for_its_former_self(

@@ -44,6 +44,15 @@ def model(tmp_path_factory):
     return tl.load_pretrained_model(write_answering(tmp_path_factory.mktemp("berts")))
 
 
+def windows_of(model, *texts):
+    return model._windows(*texts)[0]
+
+
+def logits_of(model, *texts):
+    """Of the tokens of each window, as an answer's first and last."""
+    return model._logits(windows_of(model, *texts))
+
+
 # PyTorch's numbers
 
 
@@ -62,8 +71,8 @@ def test_windows_and_logits_are_the_references(tiny, expected):
     windows, logits = [], []
     for texts, (stride, _) in zip(expected["texts"], expected["settings"], strict=True):
         pair = (*map(str, texts), stride)
-        windows.append(tiny.windows(*pair))
-        logits += tiny.start_end_logits(*pair)
+        windows.append(windows_of(tiny, *pair))
+        logits += logits_of(tiny, *pair)
     assert list(map(len, windows)) == expected["windows"].tolist()
     windows = sum(windows, [])
     assert [len(each.token_ids) for each in windows] == expected["lengths"].tolist()
@@ -94,9 +103,7 @@ def test_the_contexts_tokens_have_a_type_of_their_own(tmp_path, model):
         return tensors | {name: np.repeat(tensors[name][:1], 2, axis=0)}
 
     other = tl.load_pretrained_model(write_answering(tmp_path, without_types))
-    (found,), (plain,) = (
-        each.start_end_logits(QUESTION, CONTEXT) for each in (model, other)
-    )
+    (found,), (plain,) = (logits_of(each, QUESTION, CONTEXT) for each in (model, other))
     assert np.abs(found - plain).max() > 0.1
 
 
@@ -127,8 +134,8 @@ def test_answers_are_as_short_as_asked_for(model):
 
 def test_scores_of_all_spans_and_of_no_answer_sum_to_one(tiny):
     question, context = "a boat", "the sea"
-    (logits,) = tiny.start_end_logits(question, context)
-    (window,) = tiny.windows(question, context)
+    (logits,) = logits_of(tiny, question, context)
+    (window,) = windows_of(tiny, question, context)
     first, second = logits[window.tokens]
     spans = [first.sum(), second.sum(), first[0] + second[1], logits[0].sum()]
     shares = np.exp(spans) / np.exp(spans).sum()
@@ -138,10 +145,10 @@ def test_scores_of_all_spans_and_of_no_answer_sum_to_one(tiny):
 def test_a_span_in_two_windows_counts_once(model):
     context = "good " * 60
     found = model.answer(QUESTION, context, 3, stride=20)
-    windows = model.windows(QUESTION, context, 20)
+    windows = windows_of(model, QUESTION, context, 20)
     spans, null = {}, []
     for window, logits in zip(
-        windows, model.start_end_logits(QUESTION, context, 20), strict=True
+        windows, logits_of(model, QUESTION, context, 20), strict=True
     ):
         null.append(logits[0].sum())
         starts, ends = logits[window.tokens].T
@@ -159,7 +166,7 @@ def test_windows_cover_the_whole_context(model, stride):
     words = (VOCABULARY[5:25] * 10)[:150]
     ids, _ = model.tokenizer.characters(" ".join(words))
     covered = np.zeros(len(ids), int)
-    for window in model.windows("good?", " ".join(words), stride):
+    for window in windows_of(model, "good?", " ".join(words), stride):
         part = window.token_ids[window.tokens]
         assert len(window.token_ids) <= model.window == LONGEST
         assert window.token_types.sum() == len(part) + 1  # and the last [SEP]
@@ -221,7 +228,7 @@ def test_each_token_stands_where_it_is_said_to(model, text):
 
 def test_special_tokens_in_a_text_do_not_end_it(model):
     context = "good [SEP] bad [CLS] film"
-    (window,) = model.windows("a [SEP] film?", context)
+    (window,) = windows_of(model, "a [SEP] film?", context)
     assert window.token_types.tolist() == [0] * 6 + [1] * 6
     found = model.answer("a [SEP] film?", context)
     assert context[found.start : found.end] == found.text
@@ -270,19 +277,17 @@ def test_everything_else_is_as_of_a_plain_bert(model, small_bert):
 def test_answers_are_those_of_the_present_weights(tmp_path, precision):
     folder = write_answering(tmp_path)
     model = tl.load_pretrained_model(folder, precision=precision)
-    (before,) = model.start_end_logits(QUESTION, CONTEXT)
+    (before,) = logits_of(model, QUESTION, CONTEXT)
     layer = model.network.get_layer("layer_2_norm")
-    np.testing.assert_array_equal(model.start_end_logits(QUESTION, CONTEXT)[0], before)
+    np.testing.assert_array_equal(logits_of(model, QUESTION, CONTEXT)[0], before)
     layer.set_weights([weight * 1.1 for weight in layer.get_weights()])
-    (after,) = model.start_end_logits(QUESTION, CONTEXT)
+    (after,) = logits_of(model, QUESTION, CONTEXT)
     assert np.abs(after - before).max() > 0.01
 
 
 def test_int8_is_close(tmp_path, model):
     small = tl.load_pretrained_model(write_answering(tmp_path), precision="int8")
-    (found,), (exact,) = (
-        each.start_end_logits(QUESTION, CONTEXT) for each in (small, model)
-    )
+    (found,), (exact,) = (logits_of(each, QUESTION, CONTEXT) for each in (small, model))
     assert np.abs(found - exact).max() > 1e-5
     assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.99
 
@@ -292,9 +297,7 @@ def test_float16_and_a_folder_without_model_type_are_taken(tmp_path, model):
         return {name: np.float16(tensor) for name, tensor in tensors.items()}
 
     other = tl.load_pretrained_model(write_answering(tmp_path, halved, model_type=None))
-    (found,), (exact,) = (
-        each.start_end_logits(QUESTION, CONTEXT) for each in (other, model)
-    )
+    (found,), (exact,) = (logits_of(each, QUESTION, CONTEXT) for each in (other, model))
     assert np.abs(found - exact).max() < 0.05
 
 
@@ -329,11 +332,6 @@ def test_other_architectures_are_plain_berts(tmp_path, kind):
     config["architectures"] = [kind]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert not hasattr(tl.load_pretrained_model(folder), "answer")
-
-
-def test_answers_are_computed_by_onnx_runtime_whatever_the_engine(tiny):
-    other = tl.load_pretrained_model(TINY / "answering", engine="tensorflow")
-    assert other.answer("a boat", "the sea") == tiny.answer("a boat", "the sea")
 
 
 def test_it_answers_without_tensorflow_and_in_silence():

@@ -74,9 +74,10 @@ def test_records_that_are_special_files_are_refused(tmp_path):
     os.mkfifo(folder / RECORD)
     with pytest.raises(TLCourseError):
         load_exported(folder)
-    os.mkfifo(tmp_path / "job.json")
+    os.mkfifo(tmp_path / "shard-000000.parquet")
     with pytest.raises(TLCourseError):
         read_shards(tmp_path)
+    os.mkfifo(tmp_path / "job.json")
     with pytest.raises(UserInputError):
         Progress.load(tmp_path / "job.json")
 

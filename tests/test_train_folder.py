@@ -9,13 +9,12 @@ import dask
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from dask_engines import certificate_settings
+from dask_engines import certificate_settings, secure_cluster
 from PIL import Image
 
 import tlcourse as tl
 from tlcourse import cli
 from tlcourse import train_folder as job_module
-from tlcourse.distributed import local_cluster
 from tlcourse.errors import UserInputError
 from tlcourse.predict import load_exported
 from tlcourse.train_folder import train_folder
@@ -146,7 +145,7 @@ def test_the_workers_of_a_scheduler_come_to_the_same_network(
 ):
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "tls").mkdir()
-    with local_cluster(n_workers=2, threads_per_worker=1) as cluster:
+    with secure_cluster(2) as cluster:
         with dask.config.set(certificate_settings(cluster, tmp_path / "tls")):
             scheduler = cluster.scheduler_address
             made = quietly(folder, tmp_path / "made", **QUICK, scheduler=scheduler)

@@ -55,16 +55,14 @@ def test_all_networks_are_listed_with_size_and_availability(home):
     ("options", "known"),
     [
         ({"name": "vgg19"}, "efficientnet_lite0.*minilm"),
-        ({"engine": "litert"}, "onnx"),
         ({"precision": "float16"}, "int8"),
-        ({"precision": "int8", "engine": "tensorflow"}, "int8"),
         ({"precision": "int8", "name": "vgg16"}, "int8"),
         ({"input_size": 74}, "input_size"),
         ({"input_size": (224,)}, "height, width"),
         ({"input_size": 224, "name": "minilm"}, "for text"),
     ],
 )
-def test_unknown_names_engines_and_precisions_are_refused(options, known):
+def test_unknown_names_and_precisions_are_refused(options, known):
     with pytest.raises(UserInputError, match=known):
         tl.load_pretrained_model(**options)
 
@@ -177,8 +175,8 @@ def test_address_and_hashes_are_those_of_keras(home, monkeypatch, name):
         assert recipe.md5[1] in inspect.getsource(inspect.getmodule(function))
 
 
-def test_a_missing_classifier_is_fetched_with_an_option(home, no_internet):
-    with pytest.raises(WeightsUnavailable, match="--with-classifier"):
+def test_a_missing_classifier_is_fetched_by_the_same_call(home, no_internet):
+    with pytest.raises(WeightsUnavailable, match="this call again"):
         weights.build("mobilenet_v2", include_top=True)
 
 

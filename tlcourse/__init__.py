@@ -37,7 +37,6 @@ _NAMES = {  # public name → its module
     "fit_bar": "training.fit_bar",
     "freeze": "training.freezing",
     "unfreeze": "training.freezing",
-    "add_head": "training.new_head",
     "export": "exporting",
     "load_exported": "predict",
     "ExportedModel": "predict",
@@ -84,7 +83,6 @@ if _typing.TYPE_CHECKING:  # the same names, for editors and type checkers
     from .training.freezing import freeze, unfreeze
     from .training.grad_cam import grad_cam
     from .training.learning_curves import LearningCurve, learning_curve
-    from .training.new_head import add_head
     from .training.preparation import Preparation
     from .training.probe import LinearProbe, train_classifier
 

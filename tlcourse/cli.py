@@ -83,10 +83,7 @@ def doctor() -> None:
 
 @app.command()
 @argument("names", nargs=-1)
-@option(
-    "--with-classifier", is_flag=True, help="Networks with their ImageNet classifier."
-)
-def fetch(names: tuple[str, ...], with_classifier: bool) -> None:
+def fetch(names: tuple[str, ...]) -> None:
     """Download what lessons need, once.
 
     NAMES are data sets or networks; default: all that lessons need.
@@ -98,11 +95,11 @@ def fetch(names: tuple[str, ...], with_classifier: bool) -> None:
     failed = []
     for name in chosen:
         try:
-            path, state = fetching.location(name, with_classifier), "already here"
+            path, state = fetching.location(name), "already here"
             if not path:
                 with redirect_stdout(sys.stderr):  # downloaders print
-                    fetching.fetch(name, with_classifier)
-                path, state = fetching.location(name, with_classifier), "fetched"
+                    fetching.fetch(name)
+                path, state = fetching.location(name), "fetched"
             _say(f"{name}: {state}, {path}")
         except TLCourseError as error:
             failed.append(name)
@@ -179,7 +176,7 @@ def train(
 @option(
     "--variant",
     default="float32",
-    help="float32, int8, or keras, which needs TensorFlow.",
+    help="float32 or int8.",
 )
 def predict(
     pictures: tuple[Path, ...], model: Path, form: str | None, top: int, variant: str

@@ -39,7 +39,6 @@ from .predict import (
 )
 from .training.classifiers import FineTuned
 from .training.evaluation import interval
-from .training.new_head import with_classifier
 from .training.probe import LinearProbe
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
 CALIBRATION_PICTURES = 96  # of the training set, always the same ones
-LITERT = "model.tflite"
+KERAS, LITERT = "model.keras", "model.tflite"
 # Of the record; `about` adds others.
 _RECORDED = set(
     "format class_names classes input test files left_out backbone data training "
@@ -120,7 +119,7 @@ def export(
     if validation.flag("litert", litert):
         check_installed()
     check_output_folder(path)
-    start, network = time.perf_counter(), with_classifier(trained, model)
+    start, network = time.perf_counter(), _whole_network(trained, model)
     what = f"The export could not be written to {path}"
     cure = "Nothing was left there, and nothing overwritten. Choose another folder."
     with (
@@ -166,21 +165,38 @@ def _check(
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
-    try:
-        json.dumps(about)
-    except (TypeError, ValueError):  # not for JSON, or it refers to itself
-        is_usable = False
-    else:
-        is_usable = isinstance(about, dict | None)
-    if is_usable and (taken := _RECORDED & (about or {}).keys()):
+    what = f"about is {validation.shown(about)}, which JSON cannot hold"
+    with convert_errors(Exception, UserInputError, what, "Expected a dict."):
+        json.dumps({**(about or {})})
+    if taken := _RECORDED & (about or {}).keys():
         raise UserInputError(
             f"about has {', '.join(sorted(taken))}, which export itself writes into the "
             "record. Choose other names."
         )
-    if not is_usable:
+
+
+def _whole_network(
+    trained: FineTuned | LinearProbe, model: "PretrainedModel | None"
+) -> "keras.Model":
+    """What was trained, from pixels to probabilities, as one `keras.Model`."""
+    if not isinstance(trained, LinearProbe):
+        return trained.model
+    if not isinstance(model, PretrainedModel):
         raise UserInputError(
-            f"about is {validation.shown(about)}; expected a dict that JSON can hold."
+            "A linear probe takes features, and an export takes pictures: give the "
+            "pretrained model, tl.export(classifier, folder, dataset, model=model)."
         )
+    network, head = model.copy_network(), trained.as_head()
+    import keras  # not before TensorFlow was imported, without its log
+
+    if network.output_shape[-1] != head.kernel.shape[0]:
+        raise UserInputError(
+            f"The classifier was trained on {head.kernel.shape[0]:,} features, "
+            f"{model.name} has {network.output_shape[-1]:,}. Give its own model; "
+            "features of chosen blocks are not exported."
+        )
+    outputs, name = head(network.output), f"{model.name}_with_probe"
+    return keras.Model(network.inputs, outputs, name=name)
 
 
 class _Evaluation(NamedTuple):
@@ -215,16 +231,18 @@ def _write_files(
         probabilities = compute(engine, images, input_size, describe="Evaluating")
         return _Evaluation(probabilities, len(images) / (time.perf_counter() - start))
 
-    keras_file, float32, int8 = (
-        folder / VARIANTS[variant] for variant in ("keras", "float32", "int8")
-    )
+    import keras
+
+    keras_file, *others = (folder / name for name in (KERAS, *VARIANTS.values()))
+    float32, int8 = others
     files, left_out = {}, {}
     network.save(keras_file)
     engines.release_all()  # conversion needs the memory
-    files[keras_file] = keras = evaluate(open_engine(keras_file, len(names), size))
+    saved = keras.saving.load_model(keras_file, compile=False)
+    files[keras_file] = exact = evaluate(engines.TensorFlowEngine(saved, KERAS))
     float32.write_bytes(to_onnx(network))
     files[float32] = evaluate(open_engine(float32, len(names), size))
-    if (difference := files[float32].difference(keras)) > LARGEST_DIFFERENCE:
+    if (difference := files[float32].difference(exact)) > LARGEST_DIFFERENCE:
         raise TLCourseError(
             f"The ONNX file disagrees with Keras by {difference:.2g} on the test set; "
             "nothing was written. network.save('name.keras') keeps the network."
@@ -235,7 +253,7 @@ def _write_files(
         )
     )
     quantized = evaluate(open_engine(int8, len(names), size))
-    accuracy = keras.accuracy(labels)
+    accuracy = exact.accuracy(labels)
     lowest, _ = interval(round(accuracy * len(labels)), len(labels))
     if quantized.accuracy(labels) >= lowest:
         files[int8] = quantized
@@ -249,14 +267,14 @@ def _write_files(
         files[folder / LITERT] = evaluate(write_litert(folder / LITERT, network))
     _write_text(folder / LABELS, labels_text(names))
     majority = np.bincount(_positions(trained, dataset.train)).argmax()
-    predicted = keras.probabilities.argmax(axis=1)
+    predicted = exact.probabilities.argmax(axis=1)
     return {
         "format": FORMAT,
         "class_names": names,
         "classes": trained.classes_.tolist(),
         "input": {**input_size._asdict(), "bits": dataset.bits},
         "test": {
-            **model_card.about_test(dataset.test, names, labels, keras.probabilities),
+            **model_card.about_test(dataset.test, names, labels, exact.probabilities),
             "most_frequent": names[majority],
             "baseline": float(np.mean(labels == majority)),
         },
@@ -266,7 +284,7 @@ def _write_files(
                 "sha256": sha256(path),
                 "accuracy": one.accuracy(labels),
                 "agreement": one.accuracy(predicted),
-                "largest_difference": one.difference(keras),
+                "largest_difference": one.difference(exact),
                 "pictures_per_second": round(one.pictures_per_second, 1),
             }
             for path, one in files.items()

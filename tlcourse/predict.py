@@ -22,7 +22,7 @@ from .errors import (
 )
 from .features.compute import compute
 from .features.decoding import BitDepth, is_depth, read_file
-from .features.engine import Engine, OnnxEngine, TensorFlowEngine, workers
+from .features.engine import Engine, OnnxEngine, workers
 from .features.pictures import Images, files_below
 from .features.resizing import MODES, InputSize, prepare
 from .files import as_path, read_json, sha256
@@ -35,11 +35,7 @@ from .validation import one_of, shown, whole_number
 
 FORMAT = "tlcourse export 2"
 RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
-VARIANTS = {
-    "float32": "model.onnx",
-    "int8": "model_int8.onnx",
-    "keras": "model.keras",
-}
+VARIANTS = {"float32": "model.onnx", "int8": "model_int8.onnx"}
 _AHEAD = 32  # pictures read ahead, for each worker
 _AGAIN = "Copy the whole folder again."
 
@@ -117,16 +113,15 @@ class ExportedModel(Classifier):
 def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedModel:
     """Load a network that `tl.export` or `tlcourse train` wrote.
 
-    Nothing in the folder is run as a program: the record is JSON, and ONNX and Keras
-    files are checked before they are opened. Each file must be the one that was written
-    (SHA-256).
+    Nothing in the folder is run as a program: the record is JSON, and ONNX files are
+    checked before they are opened. Each file must be the one that was written
+    (SHA-256). `model.keras` is for Keras: `keras.saving.load_model`.
 
     Parameters
     ----------
     folder : path
         As given to `tl.export`.
-    variant : {"float32", "int8", "keras"}
-        "float32" and "int8" are ONNX files; "keras" needs TensorFlow.
+    variant : {"float32", "int8"}
 
     Returns
     -------
@@ -214,14 +209,9 @@ def labels_text(names: list[str]) -> str:
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
     what = f"{path} cannot be run on the pictures of its record"
-    # ONNX Runtime and TensorFlow raise a dozen kinds of exceptions.
+    # ONNX Runtime raises a dozen kinds of exceptions.
     with convert_errors(Exception, DamagedFile, what, _AGAIN):
-        if path.suffix == ".keras":
-            from .keras_archive import load_network
-
-            engine: Engine = TensorFlowEngine(load_network(path), path.name)
-        else:
-            engine = OnnxEngine(check_foreign(path), path.name, (classes,))
+        engine = OnnxEngine(check_foreign(path), path.name, (classes,))
         shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
         if shape != (1, classes):
             raise ValueError(f"an output {shape}, by the record expected {classes}")

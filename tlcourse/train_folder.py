@@ -199,7 +199,7 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[str | None, int]]:
     if scheduler is None:
         yield None, workers()
         return
-    from .distributed.cluster import connected
+    from .distributed.extraction import connected
 
     with connected(scheduler) as client:
         yield "dask", sum(client.nthreads().values())

@@ -16,13 +16,12 @@ import protocol
 import psutil
 
 import tlcourse as tl
-from tlcourse.distributed import local_cluster
 from tlcourse.distributed.extraction import SMALLEST
 
 
 def cluster(folder: str, workers: int, kill=False):
     """With `kill`, one worker is killed half-way. Without workers: this process."""
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
     files, model = sorted(Path(folder).iterdir()), tl.load_pretrained_model()
     settings = {"settings": f"{workers} workers of one thread", "versions": {}}
@@ -32,8 +31,9 @@ def cluster(folder: str, workers: int, kill=False):
             lambda: model.extract_features(files, cache=False)
         ), settings
     stack, out = ExitStack(), Path(tempfile.mkdtemp(), "shards")
-    options = {"threads_per_worker": 1, "silence_logs": logging.CRITICAL}
-    running = stack.enter_context(local_cluster(n_workers=workers, **options))
+    options = {"n_workers": workers, "threads_per_worker": 1}
+    options |= {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0"}
+    running = stack.enter_context(LocalCluster(security=True, **options))
     stack.enter_context(Client(running))
     model.extract_features(files[:64], engine="dask", cache=False)
 

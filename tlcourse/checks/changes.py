@@ -42,9 +42,9 @@ def snapshot(model: Network) -> Snapshot:
     Examples
     --------
     >>> import tlcourse as tl
-    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
-    >>> before = tl.checks.snapshot(network)
-    >>> tl.checks.assert_changed(before, network, only=[])
+    >>> model = tl.load_pretrained_model()
+    >>> before = tl.checks.snapshot(model)
+    >>> tl.checks.assert_changed(before, model, only=[])
     """
     parts = find_blocks(model)
     network, values, kernels, names = parts.network, {}, set(), {}

@@ -35,8 +35,8 @@ def frozen_report(model: Network) -> FreezeTable:
     Examples
     --------
     >>> import tlcourse as tl
-    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
-    >>> tl.checks.frozen_report(network).warnings
+    >>> frozen = tl.freeze(model := tl.load_pretrained_model())
+    >>> tl.checks.frozen_report(model).warnings
     ()
     """
     parts = find_blocks(model)
@@ -133,8 +133,8 @@ def assert_head_trained(model: Network) -> None:
     Examples
     --------
     >>> import tlcourse as tl
-    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
-    >>> tl.checks.assert_head_trained(network)  # everything else is frozen
+    >>> frozen = tl.freeze(model := tl.load_pretrained_model())
+    >>> tl.checks.assert_head_trained(model)
     """
     if sentence := _about_head(find_blocks(model)):
         raise CheckError(sentence)

@@ -1,34 +1,35 @@
-"""Pictures → batches → Dask's workers → a folder of shards."""
+"""Pictures → batches → Dask's workers → a folder of Parquet files, "shards"."""
 
 import hashlib
 import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import errors, files
+from .. import errors, files, folders
 from ..features.augment import AS_IS
+from ..features.cache import limit, make_room
 from ..features.compute import compute
 from ..features.engine import Engine, TensorFlowEngine
 from ..features.pictures import Images, as_pictures
 from ..features.resizing import PREPARATION, InputSize
 from ..progress import progress_bar
-from .cluster import connected
-from .shards import Batch, Job, Shards, claimed, is_done, note_in, read_shards, write
+from .shards import Batch, Job, Shards, about_of, read_shards, write
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 SHARDS, SMALLEST, LARGEST = 1000, 32, 1024  # shards at first, of so many pictures each
 SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
+PATIENCE = 60  # seconds for the first worker to come, or to be started again
 
 
 def compute_features(
@@ -45,45 +46,34 @@ def compute_features(
 ) -> Shards:
     """Compute on Dask's workers what `features.compute` returns, bit for bit.
 
-    Every worker must see the pictures, and `out`, under the same paths. A batch whose
-    workers die is tried alone, left out if they die again, and tried by a later call.
-
-    Parameters
-    ----------
-    engine, size, augmentations, dtype
-        As for `features.compute`.
-    images, out, scheduler, cache
-        As for `PretrainedModel.extract_features`.
-    complete : bool
-        Whether a picture without features is an error, instead of a warning.
+    Every worker must see the pictures, and `out`, under the same paths. Parameters are
+    those of `features.compute` and `PretrainedModel.extract_features`; `complete` makes
+    a picture without features an error, instead of a warning.
     """
     if isinstance(engine, TensorFlowEngine):
         raise errors.TLCourseError(
-            "engine='dask' sends networks to its workers as files, and TensorFlow runs "
-            "this one. Load it with engine='auto', or extract features without Dask."
+            "engine='dask' sends networks to its workers as files, and this one does "
+            "not convert. Extract its features without Dask."
         )
     paths, names, bits = _files(images)
-    augmentations, dtype = tuple(augmentations), np.dtype(dtype).name
+    options: dict[str, Any] = {"size": size, "augmentations": tuple(augmentations)}
+    options |= {"dtype": np.dtype(dtype).name, "bits": bits}
     copies = (len(augmentations),) if len(augmentations) > 1 else ()
-    settings = [engine.key, engine.output_shape, size, augmentations, dtype, bits]
-    note = {
-        "fingerprint": _fingerprint(settings, paths),
+    about = {
+        "fingerprint": _fingerprint([engine.key, options], paths),
         "shape": [*copies, *engine.output_shape],
-        "dtype": dtype,
+        "dtype": options["dtype"],
         "pictures": len(paths),
     }
     # The number of pictures alone decides, so that any cluster continues these shards.
     step = min(LARGEST, max(SMALLEST, -(-len(paths) // SHARDS)))
-    with claimed(note, out, cache) as folder:
-        how = dict(size=size, augmentations=augmentations, dtype=dtype, bits=bits)
-        job = Job(engine, how, note, folder, package_versions())
-        batches = [
-            Batch(
-                f"shard-{number:06}.parquet", paths[i : i + step], names[i : i + step]
-            )
-            for number, i in enumerate(range(0, len(paths), step))
-        ]
-        todo = [each for each in batches if not is_done(job, each)]
+    batches = [
+        Batch(f"shard-{number:06}.parquet", paths[i : i + step], names[i : i + step])
+        for number, i in enumerate(range(0, len(paths), step))
+    ]
+    with _folder(out, about["fingerprint"], cache) as folder:
+        job = Job(engine, options, about, folder, package_versions())
+        todo = _missing(job, batches)
         if todo:
             bar = progress_bar(total=len(paths), desc="Extracting features")
             with connected(scheduler) as client, bar as progress:
@@ -103,6 +93,53 @@ def compute_features(
             )
         warnings.warn(message, stacklevel=errors.callers_level())
     return shards
+
+
+@contextmanager
+def connected(scheduler: str | None = None) -> Iterator["Client"]:
+    """A cluster with a worker: the scheduler's, or the client's in use, or a new one.
+
+    A new one is on this machine, and nobody without its certificate can send it work.
+    """
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        how = errors.how_to_install("distributed")
+        raise errors.TLCourseError(
+            f"Dask is not installed, here at least. {how}."
+        ) from None
+    with ExitStack() as stack:
+        client = None
+        if scheduler is None:
+            with suppress(ValueError):
+                client = distributed.Client.current()
+            scheduler = dask.config.get("scheduler-address", None)
+        if client is None:
+            # Of a new cluster: its pages would be open to whoever can connect, and a
+            # worker that is not back in 15 s be given up, and then waited for.
+            own = {"security": True, "dashboard_address": "127.0.0.1:0"}
+            stack.enter_context(
+                dask.config.set(
+                    {
+                        "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s",
+                        "distributed.scheduler.no-workers-timeout": f"{PATIENCE} s",
+                    }
+                )
+            )
+            what = f"The Dask scheduler {scheduler} cannot be reached"
+            cure = "For tls:// Dask needs certificates (see workshop/README.md)."
+            with errors.convert_errors(Exception, errors.TLCourseError, what, cure):
+                started = distributed.Client(scheduler, **({} if scheduler else own))
+                client = stack.enter_context(started)
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except distributed.TimeoutError:
+            raise errors.TLCourseError(
+                f"No worker has come to the scheduler within {PATIENCE} s. On each "
+                f"machine: dask worker {scheduler or 'ADDRESS'}"
+            ) from None
+        yield client
 
 
 def _files(images: Images) -> tuple[list[str], list[str], int | None]:
@@ -143,6 +180,44 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
+@contextmanager
+def _folder(out: Any, fingerprint: str, cache: bool) -> Iterator[Path]:
+    """The job's folder: `out`, or one in the cache, or one for the time being."""
+    is_kept = cache and bool(limit())
+    what = f"The features cannot be written to {out or folders.cache_folder()}"
+    cure = "Free disk space, or choose another folder: out=, or TLCOURSE_CACHE."
+    with ExitStack() as stack:
+        with errors.convert_errors(OSError, errors.TLCourseError, what, cure):
+            if out is not None:
+                path = files.as_path(out, "out").absolute()
+            else:
+                path = folders.make_cache_folder("shards") / fingerprint[:24]
+                if not is_kept:
+                    path = stack.enter_context(files.unfinished_folder(path))
+            path.mkdir(parents=True, exist_ok=True)
+        yield path
+    if out is None and is_kept:
+        make_room(limit())
+
+
+def _missing(job: Job, batches: list[Batch]) -> list[Batch]:
+    """Batches without a whole shard; a folder with anything else in it is refused."""
+    todo = {batch.shard: batch for batch in batches}
+    for path in files.entries(job.folder):
+        if path.name.startswith(files.UNFINISHED):
+            continue
+        about = about_of(path)
+        if path.name not in todo or about not in (None, job.about):
+            raise errors.UserInputError(
+                f"{job.folder} is not empty, or holds the features of other pictures "
+                "(one was added, removed or changed) or of another network. Nothing is "
+                "overwritten: name a new folder, or delete this one."
+            )
+        if about:
+            del todo[path.name]
+    return list(todo.values())
+
+
 def _run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:
     """Have Dask compute the batches; each is yielded when it is done."""
     from distributed import as_completed
@@ -150,39 +225,20 @@ def _run(client: "Client", job: Job, batches: list[Batch]) -> Iterator[Batch]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph")
         # As a task's result, which Dask computes again where its worker dies.
-        held, again = (client.submit(lambda: job, pure=False) for _ in range(2))
+        held = client.submit(lambda: job, pure=False)
     tasks = client.map(_compute, [held] * len(batches), batches, pure=False)
-    futures, suspects = dict(zip(tasks, batches, strict=True)), []
+    futures = dict(zip(tasks, batches, strict=True))
     try:
         for future in as_completed(tasks):
-            if _has_killed(future):
-                suspects.append(futures[future])
-            else:
-                yield futures[future]
-        for batch in suspects:  # Dask also blames what only waited on a dead worker
-            if _has_killed(client.submit(_compute, again, batch, pure=False)):
-                why = "workers died of its batch, which they had to themselves"
-                absent = [None] * len(batch.names)
-                write(job, batch, absent, [why] * len(absent), failed=True)
-            yield batch
+            names = futures[future].names
+            what = f"The cluster could not compute {names[0]} to {names[-1]}"
+            cure = "Call again: what is done stays done."
+            with errors.convert_errors(Exception, errors.TLCourseError, what, cure):
+                future.result()
+            yield futures[future]
     finally:
         if client.status == "running":
-            client.cancel([held, again, *tasks])
-
-
-def _has_killed(future: "Future") -> bool:
-    """Whether workers died of a task, once it is done; other errors are raised."""
-    from distributed import KilledWorker
-
-    error = future.exception()
-    if isinstance(error, errors.TLCourseError):
-        raise error
-    if future.cancelled() or not isinstance(error, KilledWorker | None):
-        raise errors.TLCourseError(
-            f"The cluster could not do the work ({error!r}). Call again: what is done "
-            "stays done."
-        )
-    return error is not None
+            client.cancel([held, *tasks])
 
 
 def _compute(job: Job, batch: Batch) -> None:
@@ -195,18 +251,20 @@ def _compute(job: Job, batch: Batch) -> None:
             f"The worker {worker} has {here}, expected {job.versions}: its results "
             "would differ. Install the same requirements.txt on every machine."
         )
-    rows: list = [None] * len(batch.paths)
-    reasons: list = [None] * len(batch.paths)
+    for needed in (batch.paths, [job.folder]):
+        if not any(map(os.path.exists, needed)):
+            raise errors.UserInputError(
+                f"The worker {worker} does not see {needed[0]}. Every machine needs "
+                "the pictures, and the shards (out=, or TLCOURSE_CACHE), under one "
+                "path."
+            )
+    dtype = np.dtype(job.about["dtype"])
+    shape = (len(batch.paths), *job.about["shape"])
+    rows = np.full(shape, np.nan if dtype.kind == "f" else 0, dtype)
+    reasons: list[str | None] = [None] * len(rows)
     for number, path in enumerate(batch.paths):
         try:
-            rows[number] = compute(job.engine, [path], **job.how)[0]
+            rows[number] = compute(job.engine, [path], **job.options)[0]
         except errors.PictureError as unreadable:
             reasons[number] = str(unreadable)
-    sees_pictures = any(map(os.path.exists, batch.paths))
-    if not sees_pictures or note_in(job.folder) != job.note:
-        raise errors.UserInputError(
-            f"The worker {worker} does not see "
-            f"{job.folder if sees_pictures else batch.paths[0]}. Every machine needs "
-            "the pictures, and the shards (out=, or TLCOURSE_CACHE), under one path."
-        )
     write(job, batch, rows, reasons)

@@ -1,21 +1,15 @@
-"""Rows of features in Parquet files: a picture's name, its row, or why it has none."""
+"""Rows of features in Parquet files: a picture's name, its row, and why it has none."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import files, folders
-from ..errors import TLCourseError, UserInputError
-from ..features.cache import limit, make_room
+from .. import errors, files
 from ..features.compute import RowCollector
 from ..features.engine import Engine
-
-NOTE = "_job.json"  # whose folder it is; readers of Parquet pass over "_" and "."
 
 
 class Shards(NamedTuple):
@@ -38,96 +32,10 @@ class Job(NamedTuple):
     """What each worker needs, and is sent once."""
 
     engine: Engine
-    how: dict[str, Any]  # arguments of `compute`: size, augmentations, dtype, bits
-    note: dict[str, Any]  # what `NOTE` holds: fingerprint, shape, dtype, pictures
+    options: dict[str, Any]  # of `compute`
+    about: dict[str, Any]  # fingerprint, shape, dtype, pictures: kept in each shard
     folder: Path
     versions: dict[str, str]
-
-
-@contextmanager
-def claimed(
-    note: dict[str, Any], out: str | PathLike | None, cache: bool
-) -> Iterator[Path]:
-    """The job's folder: `out`, or one in the cache, or one for the time being."""
-    is_kept = cache and bool(limit())
-    with ExitStack() as stack:
-        try:
-            if out is not None:
-                path = files.as_path(out, "out").absolute()
-            else:
-                path = folders.make_cache_folder("shards") / note["fingerprint"][:24]
-                if not is_kept:
-                    path = stack.enter_context(files.unfinished_folder(path))
-            path.mkdir(parents=True, exist_ok=True)
-            if note_in(path) != note:
-                if not files.is_untouched(path):
-                    raise UserInputError(
-                        f"{path} is not empty, or holds the features of other pictures "
-                        "(one was added, removed or changed) or of another network. "
-                        "Nothing is overwritten: name a new folder, or delete this one."
-                    )
-                content = json.dumps(note).encode()
-                files.write_atomically(path / NOTE, lambda file: file.write(content))
-        except OSError as error:
-            raise TLCourseError(
-                f"The features cannot be written to {out or folders.cache_folder()} "
-                f"({error}). Free disk space, or choose another folder: out=, or "
-                "TLCOURSE_CACHE."
-            ) from error
-        yield path
-    if out is None and is_kept:
-        make_room(limit())
-
-
-def note_in(folder: Path) -> dict[str, Any] | None:
-    """What the folder says about its job; None where it says nothing."""
-    try:
-        note = files.read_json(folder / NOTE)
-    except UserInputError:
-        return None
-    return note if isinstance(note, dict) and "fingerprint" in note else None
-
-
-def is_done(job: Job, batch: Batch) -> bool:
-    """Whether the batch's shard is there, whole, of this job, and did not fail."""
-    from pyarrow import ArrowException, parquet
-
-    try:
-        with parquet.ParquetFile(job.folder / batch.shard) as file:
-            about, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
-    except (OSError, ArrowException):
-        return False
-    expected = {b"fingerprint": job.note["fingerprint"].encode(), b"failed": b""}
-    return about == expected and rows == len(batch.names)
-
-
-def write(
-    job: Job, batch: Batch, rows: list, errors: list, failed: bool = False
-) -> None:
-    """Write a shard, as a whole or not at all; each page has a checksum."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    dtype, zeros = job.note["dtype"], np.zeros(job.note["shape"], job.note["dtype"])
-    flat = np.stack([zeros if row is None else row for row in rows]).ravel()
-    absent = pa.array([row is None for row in rows])
-    columns = {
-        "picture": pa.array(batch.names, pa.string()),
-        "features": pa.FixedSizeListArray.from_arrays(
-            pa.array(flat), zeros.size, mask=absent
-        ),
-        "error": pa.array(errors, pa.string()),
-    }
-    about = {"fingerprint": job.note["fingerprint"], "failed": "1" if failed else ""}
-    table = pa.table(columns, metadata=about)
-    # Floats byte by byte: neighbours' exponents are alike, a third is saved.
-    split = ["features.list.element"] if dtype == "float32" else False
-    options = {"compression": "zstd", "use_byte_stream_split": split}
-    options |= {"use_dictionary": False, "write_page_checksum": True}
-    files.write_atomically(
-        job.folder / batch.shard,
-        lambda file: parquet.write_table(table, file, **options),
-    )
 
 
 def read_shards(folder: str | PathLike) -> Shards:
@@ -146,41 +54,71 @@ def read_shards(folder: str | PathLike) -> Shards:
         The job is not finished, or a shard is damaged.
     """
     path = files.as_path(folder)
-    note = note_in(path)
-    if note is None:
-        raise UserInputError(f"{path} holds no shards. Give the folder of out=.")
-    shape = tuple(note["shape"])
-    names, left_out, rows = [], [], RowCollector(shape, note["dtype"])
-    for shard in sorted(path.glob("shard-*.parquet")):
-        own_names, own_rows, errors = _read(shard, note)
+    # A pipe would be waited for.
+    shards = sorted(x for x in path.glob("shard-*.parquet") if x.is_file())
+    about = next(filter(None, map(about_of, shards)), None)
+    if about is None:
+        raise errors.UserInputError(f"{path} holds no shards. Give the folder of out=.")
+    names, left_out = [], []
+    rows = RowCollector(tuple(about["shape"]), about["dtype"])
+    for shard in shards:
+        own_names, own_rows, reasons = _read(shard, about)
         names += own_names
-        left_out += [pair for pair in zip(own_names, errors, strict=True) if pair[1]]
+        left_out += [pair for pair in zip(own_names, reasons, strict=True) if pair[1]]
         rows.append(own_rows)
-    if len(names) != note["pictures"]:
-        raise TLCourseError(
-            f"{path} holds {len(names):,} of {note['pictures']:,} pictures: the job was "
-            "stopped. Call extract_features again with the same out=."
+    if len(names) != about["pictures"]:
+        raise errors.TLCourseError(
+            f"{path} holds {len(names):,} of {about['pictures']:,} pictures: the job "
+            "was stopped. Call extract_features again with the same out=."
         )
     return Shards(names, rows.array(), left_out)
 
 
-def _read(path: Path, note: dict[str, Any]) -> tuple[list[str], np.ndarray, list]:
+def write(job: Job, batch: Batch, rows: np.ndarray, reasons: list) -> None:
+    """Write a shard, as a whole or not at all; each page has a checksum."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    width = rows.size // len(rows)
+    columns = {
+        "picture": pa.array(batch.names, pa.string()),
+        "features": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), width),
+        "error": pa.array(reasons, pa.string()),
+    }
+    table = pa.table(columns, metadata={"tlcourse": json.dumps(job.about)})
+    # Floats byte by byte: neighbours' exponents are alike, a third is saved.
+    split = ["features.list.element"] if rows.dtype == "float32" else False
+    options = {"compression": "zstd", "use_byte_stream_split": split}
+    options |= {"use_dictionary": False, "write_page_checksum": True}
+    files.write_atomically(
+        job.folder / batch.shard,
+        lambda file: parquet.write_table(table, file, **options),
+    )
+
+
+def about_of(path: Path) -> dict[str, Any] | None:
+    """What a shard says of its job; None where it says nothing, or is damaged."""
     from pyarrow import ArrowException, parquet
 
+    if not path.is_file():
+        return None
     try:
+        return json.loads(parquet.read_schema(path).metadata[b"tlcourse"])
+    except (OSError, ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def _read(path: Path, about: dict[str, Any]) -> tuple[list[str], np.ndarray, list]:
+    """Names, rows and reasons of a shard of this job."""
+    from pyarrow import parquet
+
+    what = f"The shard {path} is damaged, or of another job"
+    cure = "Delete it and call extract_features again with the same out=."
+    with errors.convert_errors(Exception, errors.TLCourseError, what, cure):
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
-        if table.schema.metadata[b"fingerprint"] != note["fingerprint"].encode():
-            raise ValueError("it belongs to another job")
-        absent = np.nan if np.dtype(note["dtype"]).kind == "f" else 0
-        rows = np.full((len(table), *note["shape"]), absent, note["dtype"])
-        column = table["features"].combine_chunks()
-        values = column.flatten().to_numpy(zero_copy_only=False)
-        rows[~np.asarray(column.is_null())] = values.reshape(-1, *note["shape"])
+        if json.loads(table.schema.metadata[b"tlcourse"]) != about:
+            raise ValueError("it says so itself")
+        rows = table["features"].combine_chunks().flatten().to_numpy()
+        rows = rows.reshape(-1, *about["shape"])
         return table["picture"].to_pylist(), rows, table["error"].to_pylist()
-    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise TLCourseError(
-            f"The shard {path} is damaged, or of another job ({reason}). Delete it and "
-            "call extract_features again with the same out=."
-        ) from None

@@ -2,7 +2,6 @@
 
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,16 +11,15 @@ import numpy as np
 from .. import validation
 from ..errors import UserInputError
 from ..files import as_path
-from ..progress import progress_bar
 from .cache import RowCache, cache_file
 from .compute import Item, RowCollector, computed_once, key_of, parts
-from .engine import Engine, workers
-from .log_mel import FRONT_END, SAMPLE_RATE, log_mel, mel_filters
+from .engine import Engine
+from .log_mel import FRONT_END, SAMPLE_RATE, log_mel
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["as_waveform", "as_waveforms", "log_mel", "mel_filters", "read_audio"]
+__all__ = ["log_mel", "read_audio"]
 
 Recordings: TypeAlias = (
     "str | PathLike | ArrayLike | Sequence[str | PathLike | ArrayLike]"
@@ -86,25 +84,8 @@ def as_waveform(
 ) -> np.ndarray:
     """Mix an array down to mono and resample it to 16,000 samples per second.
 
-    Parameters
-    ----------
-    samples : array of shape (samples,) or (samples, channels)
-        Floats in [-1, 1] (values up to 2 are clipped), or signed integers of 16 or 32
-        bits.
-    sample_rate : int
-        Samples per second, 4,000 to 192,000.
-    name : str
-        What a message calls it.
-
-    Returns
-    -------
-    ndarray of shape (samples,), float32 in [-1, 1]
-
-    Raises
-    ------
-    UserInputError
-        Another shape or type, values of another scale, not finite, silent, or longer
-        than ten minutes.
+    (samples,) or (samples, channels): floats in [-1, 1], of which values up to 2 are
+    clipped, or integers of 16 or 32 bits. Returns float32 (samples,) in [-1, 1].
     """
     rate = validation.whole_number("sample_rate", sample_rate, *RATES)
     try:
@@ -207,26 +188,20 @@ def recording_features(
     """
     waveforms, total = as_waveforms(recordings, sample_rate)
     shape = engine.output_shape
-    result = RowCollector(shape, np.float32)
     file = cache_file(name, engine.key, shape, FRONT_END)
 
     def run(batch: list[Item]) -> list[np.ndarray]:
         return [engine.run(prepare(item.content)[np.newaxis])[0] for item in batch]
 
-    with (
-        RowCache(file, shape, np.float32) as cache,
-        ThreadPoolExecutor(workers()) as pool,
-        progress_bar(
-            total=total, desc="Extracting features", unit=" recordings"
-        ) as progress,
-    ):
-        items = (Item(each, [key_of(each.tobytes())]) for each in waveforms)
-        chunks = iter(lambda: [*islice(items, CHUNK)], [])
-        for rows in computed_once(chunks, lambda c: parts(c, 1), run, cache, pool):
-            for row in rows:
-                result.append(row)
-            progress.update(len(rows))
-    return result.array()
+    items = (Item(each, [key_of(each.tobytes())]) for each in waveforms)
+    return computed_once(
+        lambda _: iter(lambda: [*islice(items, CHUNK)], []),
+        lambda chunk: parts(chunk, 1),
+        run,
+        RowCache(file, shape, np.float32),
+        RowCollector(shape, np.float32),
+        {"total": total, "desc": "Extracting features", "unit": " recordings"},
+    )
 
 
 def _check_length(samples: int, rate: int, name: str) -> None:

@@ -30,7 +30,7 @@ _TABLE = (
 )
 _DIGEST = re.compile(r"[0-9a-f]{20}")
 # Files that go with another one or are being written, and are not counted.
-_UNCOUNTED = re.compile(r"\.sqlite-journal$|/_job\.json$|/\.unfinished-")
+_UNCOUNTED = re.compile(r"\.sqlite-journal$|/\.unfinished-")
 
 
 class CacheWarning(UserWarning):

@@ -58,7 +58,6 @@ def compute(
     pictures, total, depth = as_pictures(images, bits)
     names, shape = tuple(augmentations), engine.output_shape
     copies = (len(names),) if len(names) > 1 else ()
-    result = RowCollector((*copies, *shape), dtype)
     size = InputSize(*size)
     file = cache_file(name, engine.key, *size, np.dtype(dtype).name, shape, PREPARATION)
 
@@ -87,17 +86,12 @@ def compute(
     def batches(items: list[Item]) -> list[list[Item]]:
         return parts(items, max(1, engine.batch // len(names)))
 
-    with (
-        RowCache(file, shape, dtype) as cache,
-        ThreadPoolExecutor(workers()) as pool,
-        progress_bar(total=total, desc=describe, unit=" pictures") as progress,
-    ):
-        chunks = _chunks(pictures, load, pool)
-        for rows in computed_once(chunks, batches, run, cache, pool):
-            for row in rows:
-                result.append(row)
-            progress.update(len(rows))
-    array = result.array()
+    def chunks(pool: ThreadPoolExecutor) -> Iterator[list[Item]]:
+        return _chunks(pictures, load, pool)
+
+    cache, result = RowCache(file, shape, dtype), RowCollector((*copies, *shape), dtype)
+    about = {"total": total, "desc": describe, "unit": " pictures"}
+    array = computed_once(chunks, batches, run, cache, result, about)
     if not len(array):
         raise UserInputError("There are no pictures; at least one is needed.")
     return array
@@ -125,35 +119,47 @@ def parts(items: Any, step: int) -> list:
 
 
 def computed_once(
-    chunks: Iterable[list[Item]],
+    chunks: Callable[[ThreadPoolExecutor], Iterable[list[Item]]],
     batches: Callable[[list[Item]], Iterable[list[Item]]],
     run: Callable[[list[Item]], Iterable[np.ndarray]],
     cache: RowCache,
-    pool: ThreadPoolExecutor,
-) -> Iterator[list[np.ndarray]]:
-    """For each chunk its items' rows, (keys, …) each, from the cache or computed.
+    result: "RowCollector",
+    about: dict[str, Any],
+) -> np.ndarray:
+    """The rows of all items, (keys, …) of each, from the cache or computed.
 
-    `run` computes all rows of a batch. Ctrl-C and errors do not wait for batches that
-    have not begun, and what is finished is cached.
+    `run` computes all rows of a batch; `about` is for the progress bar. Ctrl-C and
+    errors do not wait for batches that have not begun, and what is finished is cached.
     """
-    for chunk in chunks:
-        rows = cache.get([key for item in chunk for key in item.keys])
-        absent = {
-            item.keys[0]: item for item in chunk if not rows.keys() >= set(item.keys)
-        }
-        jobs = {pool.submit(run, batch): batch for batch in batches([*absent.values()])}
-        computed: dict[bytes, np.ndarray] = {}
-        try:
-            for job in jobs:
-                job.result()
-        finally:
-            for job, batch in jobs.items():
-                if not job.cancel() and job.done() and not job.exception():
-                    keys = [key for item in batch for key in item.keys]
-                    computed |= zip(keys, job.result(), strict=True)
-            cache.put(computed)
-        rows |= computed
-        yield [np.stack([rows[key] for key in item.keys]) for item in chunk]
+    with (
+        cache,
+        ThreadPoolExecutor(workers()) as pool,
+        progress_bar(**about) as progress,
+    ):
+        for chunk in chunks(pool):
+            rows = cache.get([key for item in chunk for key in item.keys])
+            absent = {
+                item.keys[0]: item
+                for item in chunk
+                if not rows.keys() >= set(item.keys)
+            }
+            todo = batches([*absent.values()])
+            jobs = {pool.submit(run, batch): batch for batch in todo}
+            computed: dict[bytes, np.ndarray] = {}
+            try:
+                for job in jobs:
+                    job.result()
+            finally:
+                for job, batch in jobs.items():
+                    if not job.cancel() and job.done() and not job.exception():
+                        keys = [key for item in batch for key in item.keys]
+                        computed |= zip(keys, job.result(), strict=True)
+                cache.put(computed)
+            rows |= computed
+            for item in chunk:
+                result.append(np.stack([rows[key] for key in item.keys]))
+            progress.update(len(chunk))
+    return result.array()
 
 
 class RowCollector:

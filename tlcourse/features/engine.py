@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import UserInputError
 from ..native import ctrl_c_waits, import_tensorflow, stderr_silenced
 from ..validation import one_of
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _STARTING, _KEEPING = threading.Lock(), threading.RLock()
+PRECISIONS = ("float32", "int8")
 _MOST_KEPT = 2  # some 60 MB each
 _kept: dict[tuple, "Engine"] = {}  # what was used last comes last
 
@@ -140,14 +140,6 @@ def workers() -> int:
     chosen = os.environ.get("OMP_NUM_THREADS", "")
     most = int(chosen) if chosen.isdigit() else 0
     return min(processors(), most or processors())
-
-
-def check_engine(engine: str, precision: str) -> None:
-    """Refuse an unknown engine or precision, or one that the other does not have."""
-    one_of("engine", engine, ("auto", "onnx", "tensorflow"))
-    one_of("precision", precision, ("float32", "int8"))
-    if precision == "int8" and engine == "tensorflow":
-        raise UserInputError("precision='int8' needs ONNX Runtime: engine='onnx'.")
 
 
 def is_dask(engine: str | None) -> bool:

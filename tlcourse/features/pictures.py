@@ -19,7 +19,7 @@ from .resizing import resize
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = ["Pictures", "list_pictures", "open_picture", "read_picture", "resize"]
+__all__ = ["Pictures", "read_picture", "resize"]
 
 Images: TypeAlias = (
     "ArrayLike | Sequence[ArrayLike | str | PathLike] | str | PathLike | Pictures "

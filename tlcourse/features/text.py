@@ -4,15 +4,13 @@ Those with the same number of tokens go together, so that nothing is padded.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..progress import progress_bar
 from .cache import RowCache, cache_file
 from .compute import Item, RowCollector, computed_once, key_of, parts
-from .engine import Engine, workers
+from .engine import Engine
 
 CHUNK = 512  # sentences that are looked up, sorted by length, computed and kept, …
 CHUNK_TOKENS = 1 << 16  # … or fewer, where they are long: states need much memory
@@ -42,22 +40,15 @@ def sentence_features(
     """
     width, kind = engine.output_shape[-1], np.dtype(dtype).name
     file = cache_file(name, engine.key, width, "average" if is_averaged else kind)
-    result = RowCollector((width,), dtype)
 
     def run(batch: list[Item]) -> np.ndarray:
         states = engine.run(np.stack([item.content for item in batch]))
         return states.mean(axis=1) if is_averaged else states.astype(dtype)
 
-    with (
-        RowCache(file, (width,) if is_averaged else (-1, width), dtype) as cache,
-        ThreadPoolExecutor(workers()) as pool,
-        progress_bar(total=len(ids), desc=describe, unit=" sentences") as progress,
-    ):
-        for rows in computed_once(_chunks(ids), _batches, run, cache, pool):
-            for row in rows:
-                result.append(row)
-            progress.update(len(rows))
-    return result.array()
+    cache = RowCache(file, (width,) if is_averaged else (-1, width), dtype)
+    result = RowCollector((width,), dtype)
+    about = {"total": len(ids), "desc": describe, "unit": " sentences"}
+    return computed_once(lambda _: _chunks(ids), _batches, run, cache, result, about)
 
 
 def token_states(

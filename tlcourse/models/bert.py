@@ -97,15 +97,6 @@ def _zero_padding(
     return layers.Multiply(name=f"{name}_states")([x, kept])
 
 
-def first_layers(network: "keras.Model", layers: int) -> "keras.Model":
-    """So many layers of `encoder`, with 0 the embeddings alone: ids → states."""
-    import keras
-
-    block = f"layer_{layers}" if layers else "embeddings"
-    states = network.get_layer(f"{block}_states").output
-    return keras.Model(network.inputs[0], states, name=f"{network.name}-{block}")
-
-
 def attentions(network: "keras.Model", ids: np.ndarray) -> np.ndarray:
     """The attention weights of one sentence, float32 (layers, heads, tokens, tokens).
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..cards import bundled_file
-from ..errors import TLCourseError, UserInputError, callers_level
+from ..errors import TLCourseError, callers_level
 from ..features import engine as engines
 from ..features.cache import RowCache, cache_file, digest_of
 from ..native import import_tensorflow, logging_silenced, stderr_silenced
@@ -137,21 +137,14 @@ def bundled_engine(
     return engines.OnnxEngine(part.SerializeToString(), key, shape, outputs)
 
 
-def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Engine:
+def compile_network(network: "keras.Model") -> engines.Engine:
     """Make the engine for a Keras network with its present weights; few are kept.
 
-    "auto" is ONNX Runtime, or TensorFlow, with a warning, where it does not convert.
-
-    Raises
-    ------
-    UserInputError
-        ONNX Runtime was asked for and cannot run this network.
+    It is ONNX Runtime or, with a warning, TensorFlow where that cannot run it.
     """
     key = digest(network)
 
     def make() -> engines.Engine:
-        if engine == "tensorflow":
-            return engines.TensorFlowEngine(network, key)
         try:
             shape, row = network.output_shape[1:], b"onnx"
             file = cache_file("network", key, metadata.version("keras"))
@@ -166,17 +159,14 @@ def compile_network(network: "keras.Model", engine: str = "auto") -> engines.Eng
             return compiled
         except Exception as error:  # the converter and ONNX Runtime raise many kinds
             reason = str(error).strip().split("\n")[0][:200].rstrip(".")
-            problem = (
+            warnings.warn(
                 f"ONNX Runtime cannot run {network.name} ({type(error).__name__}: "
-                f"{reason})."
+                f"{reason}). TensorFlow runs it, which is slower.",
+                stacklevel=callers_level(),
             )
-            if engine == "auto":
-                message = f"{problem} TensorFlow runs it, which is slower."
-                warnings.warn(message, stacklevel=callers_level())
-                return engines.TensorFlowEngine(network, key)
-            raise UserInputError(f"{problem} Use engine='tensorflow'.") from error
+            return engines.TensorFlowEngine(network, key)
 
-    return engines.remembered((key, engine), make)
+    return engines.remembered((key, "compiled"), make)
 
 
 def to_onnx(network: "keras.Model") -> bytes:

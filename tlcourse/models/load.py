@@ -49,35 +49,35 @@ def list_pretrained_models() -> dict[str, str]:
 @overload
 def load_pretrained_model(
     name: PictureModel = ...,
-    engine: str = ...,
     precision: str = ...,
     input_size: int | tuple[int, int] | None = ...,
     resize: str | None = ...,
 ) -> PretrainedModel: ...
 @overload
 def load_pretrained_model(
-    name: Literal["minilm"] | PathLike, engine: str = ..., precision: str = ...
+    name: Literal["minilm"] | PathLike, precision: str = ...
 ) -> PretrainedTextModel: ...
 @overload
 def load_pretrained_model(
-    name: Literal["speech_embedding"], engine: str = ..., precision: str = ...
+    name: Literal["speech_embedding"], precision: str = ...
 ) -> PretrainedSpeechModel: ...
 @overload
 def load_pretrained_model(
     name: str,
-    engine: str = ...,
     precision: str = ...,
     input_size: int | tuple[int, int] | None = ...,
     resize: str | None = ...,
 ) -> PretrainedModel | PretrainedTextModel | PretrainedSpeechModel: ...
 def load_pretrained_model(
     name: str | PathLike = "efficientnet_lite0",
-    engine: str = "auto",
     precision: str = "float32",
     input_size: int | tuple[int, int] | None = None,
     resize: str | None = None,
 ) -> PretrainedModel | PretrainedTextModel | PretrainedSpeechModel:
     """Load a network pretrained on photographs, on text or on speech.
+
+    ONNX Runtime computes features and, with a warning, TensorFlow those of networks
+    that do not convert. They agree to 1e-4 of the largest.
 
     Parameters
     ----------
@@ -86,9 +86,6 @@ def load_pretrained_model(
         once into Keras' cache (`KERAS_HOME`, or ~/.keras), and checked. Or a folder
         with a BERT in Hugging Face's layout: config.json, vocab.txt, model.safetensors.
         One whose config.json says BertForQuestionAnswering also has `model.answer`.
-    engine : {"auto", "onnx", "tensorflow"}
-        What computes features. "auto": ONNX Runtime and, with a warning, TensorFlow for
-        networks that do not convert. Features agree to 1e-4 of the largest.
     precision : {"float32", "int8"}
         "int8", of bundled networks and BERT: 8-bit weights and activations, faster and
         smaller; features change a little, see `data/weights/CARD.md`. Once
@@ -126,7 +123,7 @@ def load_pretrained_model(
         one_of("resize", resize, MODES)
     is_text = isinstance(name, str)
     if is_text and name in RECIPES:
-        return PretrainedModel(name, engine, precision, input_size, resize)
+        return PretrainedModel(name, precision, input_size, resize)
     is_folder = is_text and (os.path.dirname(name) or os.path.isdir(name))
     is_published = is_text and name in bert_folder.PUBLISHED
     is_speech = is_text and name == SPEECH
@@ -137,12 +134,12 @@ def load_pretrained_model(
                 f"input_size and resize are for pictures; this network is for {what}."
             )
         if is_speech:
-            return PretrainedSpeechModel(engine, precision)
+            return PretrainedSpeechModel(precision)
         is_answering = not is_published and bert_folder.answers_questions(
             bert_folder.find_folder(name)
         )
         kind = PretrainedQuestionAnswering if is_answering else PretrainedTextModel
-        return kind(name, engine, precision)
+        return kind(name, precision)
     known = ", ".join((*RECIPES, *bert_folder.PUBLISHED, SPEECH))
     raise UserInputError(
         f"There is no pretrained model {shown(name)}. Known: {known}; or the path of "

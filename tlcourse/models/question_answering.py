@@ -73,8 +73,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
 
     A folder in Hugging Face's layout, whose config.json names the architecture
     BertForQuestionAnswering. Everything else is as of `PretrainedTextModel`: `network`
-    and `extract_features` are those of its encoder. Answers are computed by ONNX
-    Runtime, whatever the engine.
+    and `extract_features` are those of its encoder.
 
     Attributes
     ----------
@@ -83,10 +82,8 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         takes fewer.
     """
 
-    def __init__(
-        self, name: str | PathLike, engine: str = "auto", precision: str = "float32"
-    ) -> None:
-        super().__init__(name, engine, precision)
+    def __init__(self, name: str | PathLike, precision: str = "float32") -> None:
+        super().__init__(name, precision)
         self.window = min(WINDOW, self.tokenizer.longest)
         self._span_weights = bert_folder.read_span_weights(self.folder, self.shape)
 
@@ -164,23 +161,8 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         end = _with_marks(context, int(characters[first + more, 1]))
         return AnswerSpan(context[start:end], score, start, end)
 
-    def windows(
-        self, question: str, context: str, stride: int | None = None
-    ) -> list[Window]:
-        """The windows that `answer` gives to the network; parameters as there."""
-        return self._windows(question, context, stride)[0]
-
-    def start_end_logits(
-        self, question: str, context: str, stride: int | None = None
-    ) -> list[np.ndarray]:
-        """Compute the logits of the tokens of each of `windows`, as start and as end.
-
-        Parameters as of `answer`. Returns float32 (tokens, 2) for each window.
-        """
-        return self._logits(self.windows(question, context, stride))
-
     def _windows(
-        self, question: str, context: str, stride: int | None
+        self, question: str, context: str, stride: int | None = None
     ) -> tuple[list[Window], np.ndarray]:
         """The windows, and the characters of the context's tokens, int (tokens, 2)."""
         asked, _ = self._tokens("question", question)
@@ -219,7 +201,7 @@ class PretrainedQuestionAnswering(PretrainedTextModel):
         return Window(token_ids, token_types, first, tokens)
 
     def _logits(self, windows: Sequence[Window]) -> list[np.ndarray]:
-        engine = self._onnx_engine(self.shape.layers, more=self._span_weights)
+        engine = self._engine(self.shape.layers, more=self._span_weights)
 
         def run(window: Window) -> np.ndarray:
             return engine.run(window.token_ids[None], window.token_types[None])[0]

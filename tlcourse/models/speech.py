@@ -40,8 +40,7 @@ class PretrainedSpeechModel:
 
     Attributes
     ----------
-    name, engine, precision : str
-        As given to `load_pretrained_model`.
+    name : str
     sample_rate : int
         16,000 samples per second; recordings with others are resampled.
     """
@@ -49,10 +48,8 @@ class PretrainedSpeechModel:
     name, kind = NAME, "recordings"
     feature_dim, sample_rate = FEATURES, audio.SAMPLE_RATE
 
-    def __init__(self, engine: str = "auto", precision: str = "float32") -> None:
-        engines.check_engine(engine, precision)
+    def __init__(self, precision: str = "float32") -> None:
         validation.one_of("precision of speech_embedding", precision, ("float32",))
-        self.engine, self.precision = engine, precision
         self._path = bundled_file("speech", f"{NAME}.onnx")
 
     def __repr__(self) -> str:
@@ -170,8 +167,6 @@ class PretrainedSpeechModel:
         """The engine, with the weights that the network has now."""
         weights = self._weights()
         key = digest_of(weights[name] for name in sorted(weights)).hex()
-        if self.engine == "tensorflow":
-            return engines.TensorFlowEngine(self.network, key)
 
         def make() -> engines.Engine:
             import onnx

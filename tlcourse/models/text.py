@@ -16,7 +16,6 @@ from ..features.text import padded, sentence_features, token_states
 from ..native import import_tensorflow
 from . import bert, bert_folder, onnx_file
 from .blocks import check_blocks
-from .conversion import digest
 from .wordpiece import Tokenizer, as_sentences
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class PretrainedTextModel:
 
     Attributes
     ----------
-    name, engine, precision : str
+    name, precision : str
         As given to `load_pretrained_model`, or the folder's name.
     folder : Path
     shape : tlcourse.models.bert.Shape
@@ -42,11 +41,8 @@ class PretrainedTextModel:
     # of 16 or 32.
     settings: dict = {"learning_rate": 1e-4, "batch_size": 16}
 
-    def __init__(
-        self, name: str | PathLike, engine: str = "auto", precision: str = "float32"
-    ) -> None:
-        engines.check_engine(engine, precision)
-        self.engine, self.precision = engine, precision
+    def __init__(self, name: str | PathLike, precision: str = "float32") -> None:
+        self.precision = validation.one_of("precision", precision, engines.PRECISIONS)
         self.folder = bert_folder.find_folder(name)
         is_published = name in bert_folder.PUBLISHED
         self.name = str(name) if is_published else self.folder.resolve().name
@@ -141,17 +137,6 @@ class PretrainedTextModel:
         runner = self._engine(self.shape.layers)
         return sentence_features(runner, self._ids(sentences), name)
 
-    def token_features(
-        self, sentences: "Sentences", cache: bool = True
-    ) -> list[np.ndarray]:
-        """The last layer's output for every token: (tokens, feature_dim) per sentence.
-
-        Parameters as for `extract_features`; the tokens are those of `tokens`.
-        """
-        name = self.name if validation.flag("cache", cache) else None
-        runner = self._engine(self.shape.layers)
-        return token_states(runner, self._ids(sentences), name)
-
     def activations(
         self,
         sentences: "Sentences",
@@ -212,21 +197,15 @@ class PretrainedTextModel:
         return self.tokenizer.ids(as_sentences(sentences))
 
     def _engine(
-        self, layers: int, network: "keras.Model | None" = None
-    ) -> engines.Engine:
-        """The engine for so many layers, with the present weights, or a network's."""
-        if self.engine == "tensorflow":
-            part = bert.first_layers(network or self.network, layers)
-            return engines.TensorFlowEngine(part, digest(part))
-        return self._onnx_engine(layers, network)
-
-    def _onnx_engine(
         self,
         layers: int,
         network: "keras.Model | None" = None,
         more: dict[str, list[np.ndarray]] | None = None,
     ) -> engines.OnnxEngine:
-        """The same by ONNX Runtime, with the weights of `more` layers besides."""
+        """The engine for so many layers, and those of `more` besides.
+
+        It has the present weights, or those of a network.
+        """
         fingerprint, precision, more = self._published, self.precision, more or {}
         if network is None:
             network = vars(self).get("network")

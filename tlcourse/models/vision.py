@@ -33,7 +33,7 @@ class PretrainedModel:
 
     Attributes
     ----------
-    name, engine, precision, resize : str
+    name, precision, resize : str
         As given to `load_pretrained_model`, or its default.
     recipe : Recipe
         Preprocessing, the size it was trained with, published accuracy and its source.
@@ -47,14 +47,12 @@ class PretrainedModel:
     def __init__(
         self,
         name: str,
-        engine: str = "auto",
         precision: str = "float32",
         input_size: int | tuple[int, int] | None = None,
         resize: str | None = None,
     ) -> None:
-        engines.check_engine(engine, precision)
         self.name, self.recipe = name, RECIPES[name]
-        self.engine, self.precision = engine, precision
+        self.precision = validation.one_of("precision", precision, engines.PRECISIONS)
         size = self.recipe.size if input_size is None else input_size
         sides = (size, size) if isinstance(size, int | np.integer) else size
         self.input_size = validation.size(sides, "input_size", *SIDES)
@@ -261,7 +259,7 @@ class PretrainedModel:
 
     def predict_with(self, network: "keras.Model", images: Images) -> np.ndarray:
         """Predict with a network of pixels → (n, classes), such as a fine-tuned one."""
-        runner = conversion.compile_network(network, self.engine)
+        runner = conversion.compile_network(network)
         return compute(runner, images, self._size, describe="Predicting")
 
     def count(self, images: Images) -> int | None:
@@ -280,8 +278,8 @@ class PretrainedModel:
         part = "classifier" if is_classifier else "network"
         built = self.__dict__.get(part)  # by cached_property
         is_new = built is None or conversion.digest(built) == self._digests[part]
-        if not self.is_bundled or self.engine == "tensorflow" or not is_new:
-            return conversion.compile_network(keras_network(), self.engine)
+        if not self.is_bundled or not is_new:
+            return conversion.compile_network(keras_network())
         key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
         made_of = (self._path, outputs, self.input_size, key)
         return engines.remembered(made_of, lambda: conversion.bundled_engine(*made_of))

@@ -65,13 +65,9 @@ def fetch_weights(name: str, include_top: bool = False) -> None:
     except (DownloadError, OSError) as error:
         raise WeightsUnavailable(
             f"The weights of {name} could not be downloaded to {file} ({error}). With "
-            f"internet run `{_command(name, include_top)}`; without, copy the file from "
-            "a machine that has it, or use efficientnet_lite0."
+            f"internet run `tlcourse fetch {name}`, or this call again; without, copy "
+            "the file from a machine that has it, or use efficientnet_lite0."
         ) from error
-
-
-def _command(name: str, include_top: bool) -> str:
-    return f"tlcourse fetch {name}" + (" --with-classifier" if include_top else "")
 
 
 def fault_of_weights(file: Path) -> str | None:
@@ -135,8 +131,8 @@ def application(name: str, include_top: bool, **options: object) -> "keras.Model
     except Exception as error:  # HDF5 and Keras raise a dozen kinds
         reason = f"{type(error).__name__}: {str(error).strip()[:200]}"
         raise DamagedFile(
-            f"The weights file {file} cannot be loaded ({reason}). Delete it and run "
-            f"`{_command(name, include_top)}` with internet."
+            f"The weights file {file} cannot be loaded ({reason}). Delete it and, with "
+            f"internet, run `tlcourse fetch {name}` or this call again."
         ) from error
 
 

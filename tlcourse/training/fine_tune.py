@@ -35,7 +35,6 @@ def fine_tune(
     class_names: Sequence[str] | None = None,
     sample_weight: ArrayLike | None = None,
     cache: bool = True,
-    engine: str | None = None,
     **settings: Any,
 ) -> FineTuned:
     """Adapt a pretrained network to new classes: a linear probe, then its last blocks.
@@ -61,8 +60,6 @@ def fine_tune(
     sample_weight : array_like of shape (n,), optional
     cache : bool
         False computes everything anew and keeps nothing on disk.
-    engine : {None, "dask"}
-        "dask": a cluster's workers compute the activations, see `extract_features`.
     **settings
         epochs, batch_size, learning_rate (the highest, after a warm-up), weight_decay,
         dropout (in front of the head), label_smoothing, patience (epochs without a
@@ -105,7 +102,6 @@ def fine_tune(
         class_names=class_names,
         sample_weight=sample_weight,
         cache=cache,
-        engine=engine,
         seed=chosen.seed,
     )
     return preparation.fit(chosen, resume=cache, verbose=True)
@@ -128,7 +124,8 @@ def prepare_fine_tuning(
     """Compute once the activations and the probe that many fine-tunings share.
 
     Parameters as `fine_tune`; `seed` is that of the validation rows, of the probe, and
-    of trainings without another one.
+    of trainings without another one. With `engine="dask"` a cluster's workers compute
+    the activations, see `extract_features`.
 
     Returns
     -------

@@ -50,8 +50,8 @@ def freeze(model: Network, up_to: str | int | None = None) -> "FreezeTable":
     Examples
     --------
     >>> import tlcourse as tl
-    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
-    >>> tl.freeze(network, up_to=14).trainable < tl.freeze(network, up_to=3).trainable
+    >>> model = tl.load_pretrained_model()
+    >>> tl.freeze(model, up_to=14).trainable < tl.freeze(model, up_to=3).trainable
     True
     """
     parts = find_blocks(model)
@@ -85,9 +85,9 @@ def unfreeze(model: Network, from_block: str | int | None = None) -> "FreezeTabl
     Examples
     --------
     >>> import tlcourse as tl
-    >>> network = tl.add_head(tl.load_pretrained_model(), classes=2)
-    >>> [row.block for row in tl.unfreeze(network, 1).rows if row.state != "frozen"]
-    ['head', 'your layers']
+    >>> frozen = tl.freeze(model := tl.load_pretrained_model())
+    >>> [row.block for row in tl.unfreeze(model, 1).rows if row.state != "frozen"]
+    ['head']
     """
     parts = find_blocks(model)
     names, first = list(parts.blocks), 0

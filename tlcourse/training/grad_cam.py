@@ -67,7 +67,7 @@ def grad_cam(
     >>> import tlcourse as tl
     >>> model = tl.load_pretrained_model()
     >>> photographs = tl.load_dataset("samples").test.images[:2]
-    >>> tl.grad_cam(tl.add_head(model, 3), photographs, 0).shape
+    >>> tl.grad_cam(model.classifier, photographs, 0).shape
     (2, 224, 224)
     """
     network: Any = getattr(classifier, "model", classifier)
