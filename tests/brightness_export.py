@@ -6,8 +6,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from tlcourse.export_record import FORMAT, RECORD
 from tlcourse.files import sha256
-from tlcourse.predict import FORMAT, RECORD
 
 
 def write_brightness_export(folder, class_names=("dark", "light")):

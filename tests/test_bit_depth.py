@@ -13,11 +13,12 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.datasets import examine, from_folder
 from tlcourse.errors import PictureError, UserInputError
+from tlcourse.export_record import RECORD
 from tlcourse.features.compute import compute
 from tlcourse.features.decoding import may_be_deep
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import Pictures, read_picture
-from tlcourse.predict import RECORD, load_exported
+from tlcourse.predict import load_exported
 
 SIZE = (40, 60)
 same = np.testing.assert_array_equal

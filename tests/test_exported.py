@@ -15,7 +15,8 @@ from brightness_export import (
 from PIL import Image
 
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.predict import RECORD, load_exported
+from tlcourse.export_record import RECORD
+from tlcourse.predict import load_exported
 
 
 @pytest.fixture

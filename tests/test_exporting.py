@@ -15,9 +15,9 @@ import tlcourse as tl
 from tlcourse import exporting
 from tlcourse.datasets.core import Dataset
 from tlcourse.errors import TLCourseError, UserInputError, WeightsUnavailable
+from tlcourse.export_record import CARD, LABELS, RECORD, VARIANTS
 from tlcourse.files import sha256
 from tlcourse.models import onnx_file
-from tlcourse.predict import CARD, LABELS, RECORD, VARIANTS
 
 pytestmark = pytest.mark.slow
 

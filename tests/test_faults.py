@@ -22,8 +22,9 @@ from tlcourse import cards, datasets
 from tlcourse.datasets.pack import read_pack
 from tlcourse.errors import TLCourseError
 from tlcourse.exercises.progress import Progress
+from tlcourse.export_record import RECORD, read_record
 from tlcourse.models import bert_folder
-from tlcourse.predict import RECORD, load_exported, read_record
+from tlcourse.predict import load_exported
 from workshop.packs import write_pack
 
 ROOT = Path(tl.__file__).resolve().parent.parent

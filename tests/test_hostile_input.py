@@ -27,8 +27,9 @@ from hypothesis import strategies as st
 
 from tlcourse.datasets import from_folder
 from tlcourse.errors import PictureError, TLCourseError, printable
+from tlcourse.export_record import RECORD
 from tlcourse.features.pictures import read_picture
-from tlcourse.predict import RECORD, load_exported, predict_files
+from tlcourse.predict import load_exported, predict_files
 
 usual = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("quick", max_examples=20, derandomize=True, **usual)

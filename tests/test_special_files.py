@@ -15,10 +15,11 @@ from tlcourse.datasets import from_folder, unpack
 from tlcourse.distributed import read_shards
 from tlcourse.errors import TLCourseError, UserInputError
 from tlcourse.exercises.progress import Progress
+from tlcourse.export_record import RECORD
 from tlcourse.features.compute import compute
 from tlcourse.features.engine import Pixels
 from tlcourse.features.pictures import read_picture
-from tlcourse.predict import RECORD, load_exported
+from tlcourse.predict import load_exported
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of what POSIX systems have")
 pytestmark = pytest.mark.timeout(120)  # a pipe that is read waits for ever

@@ -15,6 +15,7 @@ import numpy as np
 from . import model_card, validation
 from .datasets.core import Dataset, Split
 from .errors import TLCourseError, UserInputError, convert_errors, printable
+from .export_record import CARD, FORMAT, LABELS, RECORD, RECORDED, VARIANTS, labels_text
 from .features import engine as engines
 from .features.compute import compute
 from .features.decoding import BitDepth
@@ -26,17 +27,7 @@ from .litert import check_installed, write_litert
 from .models import onnx_file
 from .models.conversion import to_onnx
 from .models.vision import PretrainedModel
-from .predict import (
-    CARD,
-    FORMAT,
-    LABELS,
-    RECORD,
-    VARIANTS,
-    ExportedModel,
-    labels_text,
-    load_exported,
-    open_engine,
-)
+from .predict import ExportedModel, load_exported, open_engine
 from .training.classifiers import FineTuned
 from .training.evaluation import interval
 from .training.probe import LinearProbe
@@ -47,11 +38,6 @@ if TYPE_CHECKING:
 LARGEST_DIFFERENCE = 1e-3  # of a probability, between Keras and a float32 file
 CALIBRATION_PICTURES = 96  # of the training set, always the same ones
 KERAS, LITERT = "model.keras", "model.tflite"
-# Of the record; `about` adds others.
-_RECORDED = set(
-    "format class_names classes input test files left_out backbone data training "
-    "made".split()
-)
 
 
 def export(
@@ -168,7 +154,7 @@ def _check(
     what = f"about is {validation.shown(about)}, which JSON cannot hold"
     with convert_errors(Exception, UserInputError, what, "Expected a dict."):
         json.dumps({**(about or {})})
-    if taken := _RECORDED & (about or {}).keys():
+    if taken := RECORDED & (about or {}).keys():
         raise UserInputError(
             f"about has {', '.join(sorted(taken))}, which export itself writes into the "
             "record. Choose other names."

@@ -20,12 +20,13 @@ from .errors import (
     convert_errors,
     printable,
 )
+from .export_record import AGAIN, LABELS, RECORD, VARIANTS, labels_text, read_record
 from .features.compute import compute
-from .features.decoding import BitDepth, is_depth, read_file
+from .features.decoding import BitDepth, read_file
 from .features.engine import Engine, OnnxEngine, workers
 from .features.pictures import Images, files_below
-from .features.resizing import MODES, InputSize, prepare
-from .files import as_path, read_json, sha256
+from .features.resizing import InputSize, prepare
+from .files import as_path, sha256
 from .files import read_file as read_bytes
 from .foreign_text import csv_cell, is_formula
 from .models.onnx_file import check_foreign
@@ -33,11 +34,7 @@ from .progress import progress_bar
 from .training.classifiers import Classifier
 from .validation import one_of, shown, whole_number
 
-FORMAT = "tlcourse export 2"
-RECORD, LABELS, CARD = "record.json", "labels.txt", "MODEL_CARD.md"
-VARIANTS = {"float32": "model.onnx", "int8": "model_int8.onnx"}
 _AHEAD = 32  # pictures read ahead, for each worker
-_AGAIN = "Copy the whole folder again."
 
 
 class Prediction(NamedTuple):
@@ -155,62 +152,21 @@ def load_exported(folder: str | PathLike, variant: str = "float32") -> ExportedM
             "utf-8", "replace"
         )
         if lines != labels_text(record["class_names"]):
-            raise DamagedFile(f"{folder / LABELS} differs from {RECORD}. {_AGAIN}")
+            raise DamagedFile(f"{folder / LABELS} differs from {RECORD}. {AGAIN}")
     path = folder / name
     if not path.is_file() or sha256(path) != record["files"][name]["sha256"]:
         raise DamagedFile(
             f"{path} is not the file that was exported: it is missing, or its SHA-256 "
-            f"differs from the one in {RECORD}. {_AGAIN}"
+            f"differs from the one in {RECORD}. {AGAIN}"
         )
     return ExportedModel(folder, variant, record)
-
-
-def read_record(folder: Path) -> dict:
-    """Read the record of an export, and check its form."""
-    path = folder / RECORD
-    if not path.is_file():
-        raise UserInputError(
-            f"{folder} holds no {RECORD}; expected a folder that tl.export or `tlcourse "
-            "train` wrote."
-        )
-    try:
-        record = read_json(path, error=DamagedFile)
-        names, classes = record["class_names"], record["classes"]
-        sides = record["input"]["height"], record["input"]["width"]
-        bits = record["input"].get("bits")
-        checksums = [file["sha256"] for file in record["files"].values()]
-        is_sound = (
-            record["format"] == FORMAT
-            and isinstance(names, list)
-            and isinstance(classes, list)
-            and len(names) == len(classes) > 1
-            and {type(text) for text in (*names, *checksums)} == {str}
-            and all(names)
-            and len(set(names)) == len(names)
-            and {type(label) for label in classes} in ({int}, {str}, {bool})
-            and len(set(classes)) == len(classes)
-            and all(isinstance(side, int) and 0 < side <= 4096 for side in sides)
-            and (bits is None or is_depth(bits))
-            and record["input"].get("resize", "squash") in MODES
-            and isinstance(record["left_out"], dict)
-        )
-    except (DamagedFile, ValueError, KeyError, TypeError, AttributeError):
-        is_sound = False
-    if not is_sound:
-        raise DamagedFile(f"{path} is not what tl.export wrote. {_AGAIN}")
-    return record
-
-
-def labels_text(names: list[str]) -> str:
-    """The content of labels.txt: a class per line, in the order of the outputs."""
-    return "\n".join(map(printable, names)) + "\n"
 
 
 def open_engine(path: Path, classes: int, size: tuple[int, int]) -> Engine:
     """Open an exported file: pixels float32 (b, height, width, 3) → (b, classes)."""
     what = f"{path} cannot be run on the pictures of its record"
     # ONNX Runtime raises a dozen kinds of exceptions.
-    with convert_errors(Exception, DamagedFile, what, _AGAIN):
+    with convert_errors(Exception, DamagedFile, what, AGAIN):
         engine = OnnxEngine(check_foreign(path), path.name, (classes,))
         shape = engine.run(np.zeros((1, *size, 3), np.float32)).shape
         if shape != (1, classes):

@@ -24,6 +24,7 @@ from . import validation
 from .datasets import Dataset, Split, examine, from_folder
 from .datasets.same_pictures import same_pictures
 from .errors import TLCourseError, UserInputError, printable
+from .export_record import CARD, RECORD, read_record
 from .exporting import export
 from .features.engine import workers
 from .features.pictures import Pictures
@@ -31,7 +32,7 @@ from .files import as_path, sha256
 from .folders import check_output_folder
 from .models.load import load_pretrained_model
 from .models.vision import PretrainedModel
-from .predict import CARD, RECORD, ExportedModel, load_exported, read_record
+from .predict import ExportedModel, load_exported
 from .progress import duration
 from .training.classifiers import FineTuned
 from .training.fine_tune import first_block, prepare_fine_tuning

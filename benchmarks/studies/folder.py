@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tlcourse as tl
 from tlcourse.errors import DatasetUnavailable
-from tlcourse.predict import RECORD, VARIANTS
+from tlcourse.export_record import RECORD, VARIANTS
 from workshop.packs import write_pack
 
 RUNS = 7  # of each `tlcourse predict`
