@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow
 import pytest
 from dask_engines import Deadly, MeanColour, certificate_settings, secure_cluster
+from distributed import Client
 from killed import write_and_be_killed
 from PIL import Image
 from pyarrow import parquet
@@ -24,9 +25,11 @@ COUNT, SHARD = 70, 32  # pictures, and how many are in a shard
 
 @pytest.fixture(scope="module")
 def client():
-    """The cluster that `engine="dask"` starts."""
-    with extraction.connected() as client:
-        yield client
+    """Of a cluster whose workers may be slow to start again."""
+    patience = {"distributed.deploy.lost-worker-timeout": "60 s"}
+    with dask.config.set(patience), secure_cluster(2) as cluster:
+        with Client(cluster) as client:
+            yield client
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,11 @@ def local(engine, images):
 
 
 # The same features
+
+
+def test_without_a_cluster_it_is_said_how_to_start_one(engine, folder):
+    with pytest.raises(TLCourseError, match=r"LocalCluster\(security=True\)"):
+        compute(engine, folder)
 
 
 def test_features_are_bit_for_bit_those_of_one_process(client, bundled_model, out):

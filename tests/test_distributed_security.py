@@ -13,8 +13,6 @@ import needs_root
 import pytest
 from distributed import LocalCluster
 
-from tlcourse.distributed.extraction import connected
-
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = ROOT / "authoring" / "source" / "12_cluster.py"
 ONE = {"n_workers": 1, "threads_per_worker": 1}
@@ -42,13 +40,6 @@ def without_tls(folder):
 
 
 @contextmanager
-def of_the_course():
-    """The cluster that `engine="dask"` starts."""
-    with connected() as client:
-        yield client.cluster
-
-
-@contextmanager
 def of_the_lesson():
     """The cluster of lesson 12, started by the lesson's own cells."""
     (cell,) = (cell for cell in code_cells(LESSON) if "LocalCluster(" in cell)
@@ -61,10 +52,9 @@ def of_the_lesson():
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """A cluster as Dask starts it by default, the course's, and that of lesson 12."""
+    """A cluster as Dask starts it by default, and that of lesson 12."""
     ways = {
         "default": without_tls(tmp_path_factory.mktemp("dask")),
-        "course": of_the_course(),
         "lesson": of_the_lesson(),
     }
     with ExitStack() as stack:
@@ -97,16 +87,12 @@ def test_another_account_runs_code_on_a_cluster_without_tls(attacked, started):
     assert ran_as(attacked, started["default"]) == {str(os.getuid())}
 
 
-@pytest.mark.parametrize("name", ["course", "lesson"])
-def test_another_account_runs_no_code_on_a_cluster_of_the_course(
-    attacked, started, name
-):
-    assert ran_as(attacked, started[name]) == set()
+def test_another_account_runs_no_code_on_a_cluster_of_the_course(attacked, started):
+    assert ran_as(attacked, started["lesson"]) == set()
 
 
-@pytest.mark.parametrize("name", ["course", "lesson"])
-def test_a_cluster_of_the_course_listens_on_loopback_only(started, name):
-    hosts = {address.rpartition(":")[0] for address in started[name].addresses}
+def test_a_cluster_of_the_course_listens_on_loopback_only(started):
+    hosts = {address.rpartition(":")[0] for address in started["lesson"].addresses}
     assert hosts == {"127.0.0.1"}
 
 

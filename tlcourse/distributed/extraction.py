@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SHARDS, SMALLEST, LARGEST = 1000, 32, 1024  # shards at first, of so many pictures each
 SAME_EVERYWHERE = ("tlcourse", "onnxruntime", "pillow", "numpy")
-PATIENCE = 60  # seconds for the first worker to come, or to be started again
+PATIENCE = 60  # seconds for the first worker to come
 
 
 def compute_features(
@@ -97,10 +97,7 @@ def compute_features(
 
 @contextmanager
 def connected(scheduler: str | None = None) -> Iterator["Client"]:
-    """A cluster with a worker: the scheduler's, or the client's in use, or a new one.
-
-    A new one is on this machine, and nobody without its certificate can send it work.
-    """
+    """The scheduler's client, the one in use, or of Dask's settings, with a worker."""
     try:
         import dask
         import distributed
@@ -115,23 +112,17 @@ def connected(scheduler: str | None = None) -> Iterator["Client"]:
             with suppress(ValueError):
                 client = distributed.Client.current()
             scheduler = dask.config.get("scheduler-address", None)
-        if client is None:
-            # Of a new cluster: its pages would be open to whoever can connect, and a
-            # worker that is not back in 15 s be given up, and then waited for.
-            own = {"security": True, "dashboard_address": "127.0.0.1:0"}
-            stack.enter_context(
-                dask.config.set(
-                    {
-                        "distributed.deploy.lost-worker-timeout": f"{PATIENCE} s",
-                        "distributed.scheduler.no-workers-timeout": f"{PATIENCE} s",
-                    }
-                )
+        if client is None and scheduler is None:
+            raise errors.TLCourseError(
+                "There is no Dask cluster. Start one, distributed.Client("
+                "distributed.LocalCluster(security=True)), or give its address: "
+                "scheduler=."
             )
+        if client is None:
             what = f"The Dask scheduler {scheduler} cannot be reached"
             cure = "For tls:// Dask needs certificates (see workshop/README.md)."
             with errors.convert_errors(Exception, errors.TLCourseError, what, cure):
-                started = distributed.Client(scheduler, **({} if scheduler else own))
-                client = stack.enter_context(started)
+                client = stack.enter_context(distributed.Client(scheduler))
         try:
             client.wait_for_workers(1, timeout=PATIENCE)
         except distributed.TimeoutError:

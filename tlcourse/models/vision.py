@@ -162,8 +162,8 @@ class PretrainedModel:
             "dask": a Dask cluster computes the same rows, of files, into Parquet
             shards, see `tl.distributed`; unreadable files have rows of NaN.
         scheduler, out : optional
-            Of Dask: its address, by default the client in use or a cluster on this
-            machine; a folder for the shards, which all workers see under this path.
+            Of Dask: its address, by default that of the client in use; a folder for the
+            shards, which all workers see under this path.
 
         Returns
         -------
