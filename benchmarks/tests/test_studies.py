@@ -16,6 +16,7 @@ from studies import (
     searches,
     sentiment,
     small_networks,
+    solar_arms,
     stacks,
     transfer,
 )
@@ -100,6 +101,28 @@ def test_solar_tuning(one_epoch, few, monkeypatch):
     for study, first in (("blocks", "blocks trained"), ("rates", "learning rate")):
         assert list(found[study]) == [first, "mean", "sd", "seconds"]
         assert len({len(column) for column in found[study].values()}) == 1
+
+
+def test_solar_arms(one_epoch, few, monkeypatch):
+    tunings = {75: ("block7a", 1), 96: ("head", 1)}
+    ensembles = {"SVM and fine-tuned": ("SVM", "fine-tuned at 75, four views")}
+    sizes = {"SEEDS": (0, 1), "SIZES": (75, 96), "OTHER": ("efficientnet_lite2", 75)}
+    constants(monkeypatch, solar_arms, **sizes)
+    constants(monkeypatch, solar_arms, FINE_TUNINGS=tunings, ENSEMBLES=ensembles)
+    found = json.loads(json.dumps(solar_arms.solar_arms()))
+    assert {"probe", *ensembles, *ensembles["SVM and fine-tuned"]} < set(found["arms"])
+    for arm in found["arms"].values():
+        assert arm["n"] == 2 and all(0 <= each <= 1 for each in arm["accuracies"])
+    trained = ("SVM", "probe", "fine-tuned at 75", "fine-tuned at 96")
+    assert all(found["processor_seconds"][part] >= 0 for part in trained)
+
+
+def test_an_arm_that_was_dropped_says_on_how_many_splits_it_was_measured():
+    first, second = {"kept": 0.8, "dropped": 0.7}, {"kept": 0.9}
+    found = solar_arms.over_splits([(first, {"kept": 1}), (second, {"kept": 3})])
+    assert found["arms"]["kept"]["mean"] == 0.85 and found["arms"]["kept"]["n"] == 2
+    assert found["arms"]["dropped"]["n"] == 1
+    assert found["processor_seconds"] == {"kept": 2}
 
 
 def test_augmentation(few, monkeypatch):
