@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from studies import (
     answers,
@@ -104,25 +105,41 @@ def test_solar_tuning(one_epoch, few, monkeypatch):
 
 
 def test_solar_arms(one_epoch, few, monkeypatch):
-    tunings = {75: ("block7a", 1), 96: ("head", 1)}
-    ensembles = {"SVM and fine-tuned": ("SVM", "fine-tuned at 75, four views")}
-    sizes = {"SEEDS": (0, 1), "SIZES": (75, 96), "OTHER": ("efficientnet_lite2", 75)}
-    constants(monkeypatch, solar_arms, **sizes)
+    lite0, lite2 = (
+        ("efficientnet_lite0", "int8", 75),
+        ("efficientnet_lite2", "int8", 75),
+    )
+    features = {"one": [lite0], "two": [lite0, lite2]}
+    members = ("SVM: two", "fine-tuned at 75, four views")
+    tunings, ensembles = {75: ("block7a", 1)}, {"both": members}
+    constants(monkeypatch, solar_arms, SEEDS=(0, 1), FEATURES=features)
     constants(monkeypatch, solar_arms, FINE_TUNINGS=tunings, ENSEMBLES=ensembles)
     found = json.loads(json.dumps(solar_arms.solar_arms()))
-    assert {"probe", *ensembles, *ensembles["SVM and fine-tuned"]} < set(found["arms"])
+    probes = {"probe: one", "probe: two", "SVM: one"}
+    assert set(found["arms"]) == {"both", "fine-tuned at 75", *members, *probes}
     for arm in found["arms"].values():
         assert arm["n"] == 2 and all(0 <= each <= 1 for each in arm["accuracies"])
-    trained = ("SVM", "probe", "fine-tuned at 75", "fine-tuned at 96")
-    assert all(found["processor_seconds"][part] >= 0 for part in trained)
+    assert {"fine-tuned at 75", "SVM: two"} < set(found["processor_seconds"])
+
+
+def test_the_mean_of_the_probabilities_decides(monkeypatch):
+    constants(
+        monkeypatch, solar_arms, ENSEMBLES={"both": ("a", "b"), "none": ("a", "c")}
+    )
+    test = tl.datasets.Split(
+        None, np.array([1, 0]), ["good", "bad"], np.array([3.0, 1])
+    )
+    members = {"a": np.array([0.9, 0.9]), "b": np.array([0.2, 0.8])}
+    measured = solar_arms.accuracies(members, test)
+    assert measured == {"a": 0.75, "b": 0.0, "both": 0.75}
 
 
 def test_an_arm_that_was_dropped_says_on_how_many_splits_it_was_measured():
     first, second = {"kept": 0.8, "dropped": 0.7}, {"kept": 0.9}
-    found = solar_arms.over_splits([(first, {"kept": 1}), (second, {"kept": 3})])
+    found = solar_arms.summarised([first, second], {"SVM": [1, 3]})
     assert found["arms"]["kept"]["mean"] == 0.85 and found["arms"]["kept"]["n"] == 2
     assert found["arms"]["dropped"]["n"] == 1
-    assert found["processor_seconds"] == {"kept": 2}
+    assert found["processor_seconds"] == {"SVM": 2}
 
 
 def test_augmentation(few, monkeypatch):
