@@ -127,7 +127,10 @@ def test_the_mean_of_the_probabilities_decides(monkeypatch):
         monkeypatch, solar_arms, ENSEMBLES={"both": ("a", "b"), "none": ("a", "c")}
     )
     test = tl.datasets.Split(
-        None, np.array([1, 0]), ["good", "bad"], np.array([3.0, 1])
+        np.zeros((2, 8, 8), np.uint8),
+        np.array([1, 0]),
+        ["good", "bad"],
+        np.array([3.0, 1]),
     )
     members = {"a": np.array([0.9, 0.9]), "b": np.array([0.2, 0.8])}
     measured = solar_arms.accuracies(members, test)
