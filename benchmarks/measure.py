@@ -26,6 +26,7 @@ PARTS = {  # part → function; lessons are last, since they read what was measu
     "dogs": "demo.dogs",
     "kanji": "kanji.kanji",
     "solar_tuning": "transfer.solar_tuning",
+    "solar_arms": "solar_arms.solar_arms",
     "curves": "transfer.curves",
     "augmentation": "augmentation.augmentation",
     "resizing": "resizing.resizing",

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from studies import (
     answers,
@@ -17,6 +18,7 @@ from studies import (
     searches,
     sentiment,
     small_networks,
+    solar_arms,
     stacks,
     transfer,
 )
@@ -102,6 +104,47 @@ def test_solar_tuning(one_epoch, few, monkeypatch):
     for study, first in (("blocks", "blocks trained"), ("rates", "learning rate")):
         assert list(found[study]) == [first, "mean", "sd", "seconds"]
         assert len({len(column) for column in found[study].values()}) == 1
+
+
+def test_solar_arms(one_epoch, few, monkeypatch):
+    lite0, lite2 = (
+        ("efficientnet_lite0", "int8", 75),
+        ("efficientnet_lite2", "int8", 75),
+    )
+    features = {"one": [lite0], "two": [lite0, lite2]}
+    members = ("SVM: two", "fine-tuned at 75, four views")
+    tunings, ensembles = {75: ("block7a", 1)}, {"both": members}
+    constants(monkeypatch, solar_arms, SEEDS=(0, 1), FEATURES=features)
+    constants(monkeypatch, solar_arms, FINE_TUNINGS=tunings, ENSEMBLES=ensembles)
+    found = json.loads(json.dumps(solar_arms.solar_arms()))
+    probes = {"probe: one", "probe: two", "SVM: one"}
+    assert set(found["arms"]) == {"both", "fine-tuned at 75", *members, *probes}
+    for arm in found["arms"].values():
+        assert arm["n"] == 2 and all(0 <= each <= 1 for each in arm["accuracies"])
+    assert {"fine-tuned at 75", "SVM: two"} < set(found["processor_seconds"])
+
+
+def test_the_mean_of_the_probabilities_decides(monkeypatch):
+    constants(
+        monkeypatch, solar_arms, ENSEMBLES={"both": ("a", "b"), "none": ("a", "c")}
+    )
+    test = tl.datasets.Split(
+        np.zeros((2, 8, 8), np.uint8),
+        np.array([1, 0]),
+        ["good", "bad"],
+        np.array([3.0, 1]),
+    )
+    members = {"a": np.array([0.9, 0.9]), "b": np.array([0.2, 0.8])}
+    measured = solar_arms.accuracies(members, test)
+    assert measured == {"a": 0.75, "b": 0.0, "both": 0.75}
+
+
+def test_an_arm_that_was_dropped_says_on_how_many_splits_it_was_measured():
+    first, second = {"kept": 0.8, "dropped": 0.7}, {"kept": 0.9}
+    found = solar_arms.summarised([first, second], {"SVM": [1, 3]})
+    assert found["arms"]["kept"]["mean"] == 0.85 and found["arms"]["kept"]["n"] == 2
+    assert found["arms"]["dropped"]["n"] == 1
+    assert found["processor_seconds"] == {"SVM": 2}
 
 
 def test_augmentation(few, monkeypatch):
