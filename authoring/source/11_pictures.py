@@ -233,14 +233,16 @@ show_scores("threshold", np.where(probability > threshold, 0, 1))
 # these folds would separate it from its original.
 
 # %%
+is_copy = np.array([path.endswith("third, smaller.jpg") for path in train.file_paths + validation.file_paths])
+rows = np.concatenate([features, val_features])[~is_copy]
+is_defective = np.concatenate([labels, val_labels])[~is_copy] == 0
+
+# %%
 from sklearn import model_selection
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-is_copy = np.array([path.endswith("third, smaller.jpg") for path in train.file_paths + validation.file_paths])
-rows = np.concatenate([features, val_features])[~is_copy]
-is_defective = np.concatenate([labels, val_labels])[~is_copy] == 0
 probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01))
 with_weights = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced"))
 with_threshold = model_selection.FixedThresholdClassifier(probe, threshold=is_defective.mean())
