@@ -236,6 +236,7 @@ def cheap_mistakes(answer, features, labels):
     outputs = keras_outputs(head, features)
     shape = {"shape": outputs.shape, "cells": len(labels)}
     yield "head", outputs.shape != (len(labels), 2), shape
+    yield "no probabilities", not np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
     thrown_away = outputs[:, 0] > threshold
     missed = int(np.sum(is_defective & ~thrown_away))
     alarms = int(np.sum(thrown_away & ~is_defective))
@@ -245,6 +246,9 @@ def cheap_mistakes(answer, features, labels):
     details = {"missed": missed, "alarms": alarms, **costs}
     yield "one answer", thrown_away.all() or not thrown_away.any(), details
     yield "right", cost <= limit, details
+    other = outputs[:, 1] > threshold
+    of_other = MISSED * np.sum(is_defective & ~other) + np.sum(other & ~is_defective)
+    yield "other column", of_other <= limit
     yield "too many missed", MISSED * missed > alarms, details
     yield "otherwise", True, details
 
