@@ -185,6 +185,7 @@ def stack_gain(task, name):
 
 
 STAMPS, KANJI, SOLAR = "curves.stamps", "curves.kanji", "curves.solar"
+SOLAR_RANDOM = "curves.solar_random_weights"
 SCRATCH = ("small CNN", "random weights")
 FILMS, WAYS = "sentiment.curves.films", "kanji.ways"
 NO_BERT = ("bag of words", "from scratch")
@@ -265,6 +266,22 @@ CLAIMS = [
         "01",
         "with all cells it took many times as long as the small CNN",
         lambda: seconds(SOLAR)["fine-tune"] > 5 * seconds(SOLAR)["small CNN"],
+    ),
+    (
+        "01",
+        "With two hundred cells and with all of them the probe is ahead of the same "
+        "architecture with random weights",
+        lambda: ahead(SOLAR_RANDOM, "probe", "random weights", [200, 1968]),
+    ),
+    (
+        "01",
+        "of the two networks from scratch the small CNN has the higher mean, as on the "
+        "stamps and the Kanji",
+        lambda: (
+            min(gap(SOLAR_RANDOM, *SCRATCH)[1:]) > 0
+            and min(gap(STAMPS, *SCRATCH)) > 0
+            and min(gap(KANJI, *SCRATCH)) > 0
+        ),
     ),
     (
         "01",

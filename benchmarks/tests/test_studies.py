@@ -195,7 +195,7 @@ def test_resizing(monkeypatch):
 
 
 def test_choosing(few, monkeypatch):
-    sizes = {"SPLITS": 2, "FEW_CELLS": 3, "EPOCHS": 1}
+    sizes = {"SPLITS": 2, "SPLITS_OF_ALL_CELLS": 2, "FEW_CELLS": 3, "EPOCHS": 1}
     constants(monkeypatch, choosing, **sizes)
     for part, rows in ((choosing.few_cells, 6), (choosing.all_cells, 24)):
         found = json.loads(json.dumps(part()))
