@@ -1,6 +1,6 @@
 """Lesson 05: how far each way takes the solar cells, by the published protocol.
 
-C was selected by cross-validation on training cells; all test cells are used once.
+C was selected by cross-validation on training cells; test cells select nothing.
 """
 
 import time
