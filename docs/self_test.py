@@ -62,14 +62,14 @@ def _section(name: str) -> str:
 
 def _questions(cells: list[NotebookNode]) -> Iterator[tuple[str, str]]:
     """Each question, and what the lesson shows and says behind it."""
-    for place, cell in enumerate(cells):
+    for index, cell in enumerate(cells):
         if cell.cell_type == "markdown" and QUESTION in cell.source:
             text = cell.source.partition(QUESTION)[2]
-            question, _, said = text.partition("<details>")
-            answers = [said.partition("</summary>")[2].partition("</details>")[0]]
+            question, _, after = text.partition("<details>")
+            answers = [after.partition("</summary>")[2].partition("</details>")[0]]
             yield (
                 question.strip(),
-                "\n\n".join([*answers, *_answer(cells[place + 1 :])]),
+                "\n\n".join([*answers, *_answer(cells[index + 1 :])]),
             )
 
 
@@ -92,13 +92,13 @@ def _answer(cells: list[NotebookNode]) -> Iterator[str]:
 
 def _exercises(cells: list[NotebookNode]) -> Iterator[tuple[str, str, str, str]]:
     """Number, title, text and solution of each exercise."""
-    for place, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and (found := EXERCISE.search(cell.source)):
-            solution = next(c for c in cells[place:] if _has_tag(c, "solution"))
+    for index, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and (heading := EXERCISE.search(cell.source)):
+            solution = next(c for c in cells[index:] if _has_tag(c, "solution"))
             code = solution.source.partition("\n")[2]
             parts = [_fence(code, "python")]
             parts += [_output(output, "") for output in solution.outputs]
-            yield found[1], found[2], found[3].strip(), "\n\n".join(parts)
+            yield heading[1], heading[2], heading[3].strip(), "\n\n".join(parts)
 
 
 def _output(output: NotebookNode, name: str) -> str:

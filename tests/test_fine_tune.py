@@ -392,7 +392,7 @@ def test_settings_kept_in_variables_do_what_those_of_keras_do(small_bert, review
         ({"validation": (["a"],)}, "validation is a tuple"),
         ({"validation": (["a", "b"], [0, 7])}, "7"),
         ({"class_names": ["one"]}, "class_names"),
-        ({"engine": "spark"}, "spark"),
+        ({"engine": "dask"}, "The setting is .engine."),
         ({"momentum": 0.9}, "momentum"),
         ({"seed": -1}, "seed"),
     ],

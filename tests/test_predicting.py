@@ -154,7 +154,7 @@ def test_a_person_at_a_terminal_reads_a_line_per_picture(export, shades):
     assert re.fullmatch(r"250\.png: light \d+\.\d%, dark \d+\.\d%", lines[0])
     assert lines[1].startswith("100.png cannot be read as a picture")
     assert lines[2].startswith("010.png: dark ") and len(lines) == 3
-    assert b"could not be read; the reason is in the line of the pic" in done.stderr
+    assert b"could not be read; the reason is in the picture's line" in done.stderr
 
 
 def test_text_can_be_asked_for_in_a_file_too(model, shades):

@@ -15,7 +15,7 @@ from ..progress import in_notebook
 from ..server import UPLOAD
 
 # State of a verdict → its sign, and the colour behind it: white is read on each.
-SIGNS = {
+MARKS = {
     "right": ("✓", "#00704f"),
     "not yet": ("✗", "#a64b00"),
     "not attempted yet": ("○", "#5a5a5a"),
@@ -32,7 +32,7 @@ def are_shown() -> bool:
 
 def card(name: str, state: str, reason: str) -> str:
     """A verdict as HTML."""
-    sign, colour = SIGNS.get(state, OTHER)
+    sign, colour = MARKS.get(state, OTHER)
     return (
         f'<div style="{FRAME}; border-left-color: {colour}">'
         f'<span style="background-color: {colour}; {BADGE}">{sign} '

@@ -249,20 +249,20 @@ def points(
 def _name_points(
     sheet: Figure,
     axes: Axes,
-    places: np.ndarray,
+    points: np.ndarray,
     names: Sequence[str],
     deviations: Sequence[float] | None,
 ) -> None:
     """Names to the right of points (n, 2), or to the left where others are there."""
     style: dict[str, Any] = {"textcoords": "offset points", "fontsize": SMALL}
     texts = [
-        axes.annotate(escape_mathtext(name), place, xytext=(6, -3), **style)
-        for name, place in zip(names, places, strict=True)
+        axes.annotate(escape_mathtext(name), point, xytext=(6, -3), **style)
+        for name, point in zip(names, points, strict=True)
     ]
     sheet.draw_without_rendering()
-    up = np.zeros_like(places, float)
+    up = np.zeros_like(points, float)
     up[:, 1] = 0 if deviations is None else deviations
-    ends = [axes.transData.transform(places + sign * up) for sign in (-1, 1)]
+    ends = [axes.transData.transform(points + sign * up) for sign in (-1, 1)]
     drawn = [Bbox(corners).padded(4) for corners in zip(*ends, strict=True)]
     for row, text in enumerate(texts):
         box = text.get_window_extent()

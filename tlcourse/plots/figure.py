@@ -134,8 +134,8 @@ def name_legend(axes: Axes, names: Sequence[str]) -> None:
 
     Its names replace the artists' numbers: Matplotlib leaves out labels such as "_b".
     """
-    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-    legend = axes.legend(fontsize=SMALL, **beside)
+    outside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    legend = axes.legend(fontsize=SMALL, **outside)
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_text(escape_mathtext(name))
 
