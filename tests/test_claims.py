@@ -275,10 +275,10 @@ CLAIMS = [
     ),
     (
         "01",
-        "of the two networks from scratch the small CNN has the higher mean, as on the "
-        "stamps and the Kanji",
+        "Of the two networks from scratch the small CNN has the higher mean with two "
+        "hundred cells, as on the stamps and the Kanji, and not with all of them",
         lambda: (
-            min(gap(SOLAR_RANDOM, *SCRATCH)[1:]) > 0
+            gap(SOLAR_RANDOM, *SCRATCH)[1] > 0 > gap(SOLAR_RANDOM, *SCRATCH)[2]
             and min(gap(STAMPS, *SCRATCH)) > 0
             and min(gap(KANJI, *SCRATCH)) > 0
         ),
