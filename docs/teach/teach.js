@@ -153,8 +153,8 @@ async function startCamera() {
   get("camera").textContent = "Stop the camera";
   video.srcObject = stream;
   get("preview").replaceChildren(video);
-  await video.play();
-  for (const mine = stream; stream === mine; await answer())
+  await video.play().catch(() => {}); // such a second stream interrupts it
+  for (; stream === opened; await answer())
     shown = { features: await ask("features", await createImageBitmap(video)) };
 }
 async function addFromCamera(box) {
