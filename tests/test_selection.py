@@ -77,6 +77,13 @@ def test_copies_do_not_make_the_probe_look_better_than_it_is():
         for each in (None, groups)
     )
     assert seen > 0.8 and 0.3 < unseen < 0.7
+    named = train_classifier(features, labels, groups=[f"dog {n:02}" for n in groups])
+    assert named.cross_validated_accuracy_ == unseen
+
+
+def test_groups_of_another_length_are_refused():
+    with pytest.raises(UserInputError, match="groups of shape"):
+        train_classifier(np.eye(4), [0, 1, 0, 1], groups=[1, 2, 3])
 
 
 def test_without_fine_tuning_the_probe_is_cross_validated_all_the_same():

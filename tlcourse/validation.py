@@ -186,6 +186,19 @@ def weights(values: "ArrayLike | None", count: int) -> np.ndarray:
     return array.astype(np.float64)
 
 
+def groups(values: "ArrayLike | None", count: int) -> np.ndarray:
+    """Which rows belong together, as int64 (count,); None: each row is alone."""
+    if values is None:
+        return np.arange(count)
+    array = as_array(values, "groups")
+    if array.shape != (count,):
+        raise UserInputError(
+            f"{count:,} rows came with groups of shape {array.shape}; expected one "
+            "number or name for each row, the same for rows that belong together."
+        )
+    return np.unique(array, return_inverse=True)[1]
+
+
 def names_of(classes: np.ndarray, names: Any) -> list[str] | None:
     """The names of the sorted, distinct labels `classes`; None if these are names."""
     if names is None:

@@ -1,6 +1,7 @@
 """What to know of a data set of pictures before anything is trained on it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ from ..errors import UserInputError, printable
 from ..features.pictures import Pictures
 from ..validation import shown
 from .core import Dataset
-from .same_pictures import as_collections, find_pairs, same_pictures
+from .same_pictures import Collection, as_collections, find_pairs, same_in
 
 FEW = 10  # training pictures of a class; with fewer its recall is mostly chance
 IMBALANCE = 3  # times as many pictures of one class as of another
@@ -135,11 +136,12 @@ def _about_classes(dataset: Dataset) -> list[Finding]:
     ]
 
 
-def _in_two_classes(dataset: Dataset) -> list[Finding]:
+def _in_two_classes(
+    dataset: Dataset, collections: Sequence[Collection]
+) -> list[Finding]:
     """Copies that are resized or encoded anew; equal files are left out before."""
-    parts = [part for part in dataset.splits.values() if len(part)]
-    labels = np.concatenate([part.labels for part in parts])
-    originals = same_pictures([each for part in parts for each in part.images])
+    labels = np.concatenate([part.labels for part in dataset.splits.values()])
+    originals = same_in(collections)
     differing = np.flatnonzero(labels != labels[originals])
     if not len(differing):
         return []
@@ -159,7 +161,7 @@ def _about_pictures(dataset: Dataset) -> list[Finding]:
         first = f"{one.first} of {one.first_split} = {one.second} of {one.second_split}"
         text = f"{len(pairs)} in two splits, the first {first}."
     findings = [("copies", text, bool(pairs))]
-    findings += _in_two_classes(dataset)
+    findings += _in_two_classes(dataset, collections)
     flat = [
         f"{collection.label(int(row))} of {collection.name}"
         for collection in collections

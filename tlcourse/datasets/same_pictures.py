@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import combinations, islice
+from itertools import combinations, combinations_with_replacement, islice
 from os import PathLike
 from typing import NamedTuple
 
@@ -98,13 +98,24 @@ def find_pairs(
 
 def same_pictures(images: Images) -> np.ndarray:
     """For each picture the position of the first one that is the same, int64 (n,)."""
+    return same_in([Collection("images", images)])
+
+
+def same_in(collections: Sequence[Collection]) -> np.ndarray:
+    """As `same_pictures`, of collections one after the other."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    one = Collection("images", images)
-    edges = [(i, j) for i, j, _ in _matches(one, one) if i < j]
+    *starts, size = np.cumsum([0, *map(len, collections)]).tolist()
+    edges = [
+        (i + start, j + other_start)
+        for (one, start), (other, other_start) in combinations_with_replacement(
+            zip(collections, starts, strict=True), 2
+        )
+        for i, j, _ in _matches(one, other)
+    ]
     first, second = np.array(edges, int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges)), (first, second)), (len(one), len(one)))
+    graph = coo_array((np.ones(len(edges)), (first, second)), (size, size))
     _, groups = connected_components(graph, directed=False)
     return np.unique(groups, return_index=True)[1][groups]
 

@@ -102,9 +102,7 @@ class LinearProbe(Classifier, ClassifierMixin, BaseEstimator):
         common_scale = validation.flag("common_scale", self.common_scale)
         features, labels = self._validated(X, y, ensure_min_samples=2, dtype=np.float64)
         weights = validation.weights(sample_weight, len(features))
-        if groups is None:
-            groups = np.arange(len(features))
-        groups = validation.labels(groups, len(features))
+        groups = validation.groups(groups, len(features))
         used = weights > 0
         features, labels = features[used], labels[used]
         weights, groups = weights[used], groups[used]

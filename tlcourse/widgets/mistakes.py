@@ -48,8 +48,8 @@ class MistakeBrowser(Widget):
         self._split, self._names = split, split.class_names
         self._probabilities = np.asarray(probabilities)
         self._features = validation.features(features)
-        columns = {"probabilities": probabilities, "features": self._features}
-        check_lengths(pictures=split, **columns)
+        by_name = {"probabilities": probabilities, "features": self._features}
+        check_lengths(pictures=split, **by_name)
         check_lengths(class_names=self._names, columns=self._probabilities.T)
         self._neighbours = Neighbours(train, train_features)
         columns = np.transpose(train_features)
