@@ -375,16 +375,20 @@ print(f"head of the VGG16 recipe:       {vgg_head:10,} weights")
 # base's output, once.
 
 # %%
-recipes = tl.results("field_recipes")
-for name in ("vgg16", "xception"):
-    for way in ("recipe", "probe"):
-        result = recipes[name][way]
-        print(f"{name:18} {way:7} {result['mean']:.1%} ± {result['sd']:.1%}, {result['seconds']:5.0f} s")
-    difference = recipes[name]["difference"]
-    error = difference["sd"] / math.sqrt(difference["n"])
-    print(f"{'':18} paired difference {difference['mean']:+.1%}, standard error {error:.1%}")
-small = recipes["efficientnet_lite0"]["probe"]
-print(f"efficientnet_lite0 probe   {small['mean']:.1%} ± {small['sd']:.1%}, {small['seconds']:5.0f} s")
+def show_recipes(results):
+    """A line for each recipe and each probe, and what the pairs differ by."""
+    for name in ("vgg16", "xception"):
+        for way in ("recipe", "probe"):
+            result = results[name][way]
+            print(f"{name:18} {way:7} {result['mean']:.1%} ± {result['sd']:.1%}, {result['seconds']:5.0f} s")
+        difference = results[name]["difference"]
+        error = difference["sd"] / math.sqrt(difference["n"])
+        print(f"{'':18} paired difference {difference['mean']:+.1%}, standard error {error:.1%}")
+    small = results["efficientnet_lite0"]["probe"]
+    print(f"efficientnet_lite0 probe   {small['mean']:.1%} ± {small['sd']:.1%}, {small['seconds']:5.0f} s")
+
+
+show_recipes(tl.results("field_recipes"))
 
 # %% [markdown]
 # On these few photographs the head of the VGG16 recipe is worse than a linear probe on the same base, by several standard

@@ -21,6 +21,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlcourse.plots.figure import DPI, SHARPNESS, SMALL
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -46,6 +48,10 @@ TOO_WIDE = """() => [...document.querySelectorAll('article :is(h1, h2, h3, p, li
     .filter(one => one.getClientRects().length && !one.closest('table, pre, .cell_output'))
     .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(one => one.textContent.trim().slice(0, 60))"""
+# Of figures in a lesson: CSS pixels of their smallest text, which is `SMALL` points where a figure has its own width
+SMALLEST_TEXT = """([points, dpi, sharpness]) => [...document.querySelectorAll('.cell_output img[src*="_images"]')]
+    .filter(one => one.complete && one.getClientRects().length)
+    .map(one => points * dpi / 72 * one.clientWidth * sharpness / one.naturalWidth)"""
 MOVES_SIDEWAYS = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"
 
 
@@ -200,6 +206,19 @@ def test_no_code_is_cut_on_a_common_screen(open_page, name):
     page = open_page(name, width=1366, height=768)
     page.evaluate(OPEN_ALL)
     assert page.evaluate(CUT_CODE) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_smallest_text_of_figures_has_eleven_pixels(open_page, name):
+    page = open_page(name, width=1366, height=768)
+    page.evaluate(OPEN_ALL)
+    page.evaluate(
+        "document.querySelectorAll('img').forEach(one => one.loading = 'eager')"
+    )
+    page.wait_for_function("[...document.images].every(one => one.complete)")
+    texts = page.evaluate(SMALLEST_TEXT, [SMALL, DPI, SHARPNESS])
+    assert min(texts, default=11) >= 11, texts
     page.context.close()
 
 

@@ -33,7 +33,7 @@ def learning_curve(curve: Any, title: str) -> Figure:
         [point.rows for point in next(iter(curve.points.values()))],
         {name: [100 * point.mean for point in points] for name, points in methods},
         {name: [100 * point.sd for point in points] for name, points in methods},
-        "Labels in all",
+        "Labelled training examples",
         "Accuracy on the test set (%)",
         title,
         highest=100,
