@@ -151,10 +151,11 @@ def _check(
         raise UserInputError(
             f"dataset is {validation.shown(dataset)}; expected one with a test set."
         )
+    about = {} if about is None else about
     what = f"about is {validation.shown(about)}, which JSON cannot hold"
     with convert_errors(Exception, UserInputError, what, "Expected a dict."):
-        json.dumps({**(about or {})})
-    if taken := RECORDED & (about or {}).keys():
+        json.dumps({**about})
+    if taken := RECORDED & about.keys():
         raise UserInputError(
             f"about has {', '.join(sorted(taken))}, which export itself writes into the "
             "record. Choose other names."

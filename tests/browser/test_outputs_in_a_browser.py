@@ -123,7 +123,7 @@ def test_a_verdict_is_a_card_and_its_button_gives_hints(notebook):
 def test_progress_is_a_bar_per_lesson_whose_name_opens_it(notebook):
     cell = notebook.cell(PROGRESS)
     assert cell.locator("progress").count() == 13
-    cell.get_by_role("link", name="12 past one machine").click()
+    cell.get_by_role("link", name="12 cluster").click()
     opened = notebook.page.get_by_role("tab", name="12_cluster.ipynb")
     opened.wait_for(timeout=ANSWER)
     opened.locator(".lm-TabBar-tabCloseIcon").click()

@@ -82,7 +82,7 @@ def bars(numbers: Iterable[str], solved: set[str], words: str) -> str:
 
 
 def _link(lesson: str) -> str:
-    """A lesson by the name of its file, such as "04 freezing and a new head"."""
+    """A lesson by the name of its file, such as "04 head"."""
     for path in sorted(Path().glob(f"{lesson:0>2}_*.ipynb")):
         name = escape_html(path.stem.replace("_", " "))
         return f'<a href="{escape_attribute(path.name)}">{name}</a>'
