@@ -76,7 +76,7 @@ ifeq ($(NETWORK),off)
 test test-slow test-workshop coverage: .venv/.site
 	@$(PY) tests/offline/run.py $(MAKE) --no-print-directory $@ NETWORK=closed
 else
-test: .venv/.site ## set everything up, then run the tests, the notebooks' included (some twenty minutes)
+test: .venv/.site ## set everything up, then run the tests, the notebooks' included (ten to twenty minutes)
 	@$(test_settings); failed=""; \
 	echo "1/3 style and types (ruff, mypy)"; \
 	$(PY) -m ruff check . && $(PY) -m mypy || failed="$$failed style"; \

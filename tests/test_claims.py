@@ -250,7 +250,7 @@ CLAIMS = [
         "more it is.",
         lambda: (
             not_ahead(SOLAR, "probe", "small CNN", [2, 4, 10, 20, 40])
-            and ahead(SOLAR, "probe", "small CNN", [200, 500, 1968])
+            and ahead(SOLAR, "probe", "small CNN", [200, 500, 1000, 1968])
         ),
     ),
     (
@@ -258,7 +258,7 @@ CLAIMS = [
         "Fine-tuning is ahead of the probe with five hundred cells and more, and with "
         "twenty it is clearly behind",
         lambda: (
-            ahead(SOLAR, "fine-tune", "probe", [500, 1968])
+            ahead(SOLAR, "fine-tune", "probe", [500, 1000, 1968])
             and ahead(SOLAR, "probe", "fine-tune", [20])
         ),
     ),
@@ -422,6 +422,15 @@ CLAIMS = [
         "05",
         "with twenty cells fine-tuning is clearly behind",
         lambda: ahead(SOLAR, "probe", "fine-tune", [20]),
+    ),
+    (
+        "05",
+        "With five hundred cells it is ahead by a little more than three standard "
+        "errors, and with a thousand cells and with all of them by more than six",
+        lambda: (
+            ahead(SOLAR, "fine-tune", "probe", [500], by=3)
+            and ahead(SOLAR, "fine-tune", "probe", [1000, 1968], by=6)
+        ),
     ),
     (
         "06",

@@ -350,8 +350,8 @@ for probe_point, point, (cells_used, difference, error) in zip(
 # %% [markdown]
 # Up to two hundred cells the differences go both ways, and with twenty cells fine-tuning is clearly behind: probably
 # because there are many weights to change and few cells to train them on. With five hundred cells it is ahead by a
-# little more than three standard errors, and with all cells by more than that. Between 200 and 500 nothing was
-# measured, so all we can say is that a clear gain begins somewhere in between.
+# little more than three standard errors, and with a thousand cells and with all of them by more than six. Between 200 and
+# 500 nothing was measured, so all we can say is that a clear gain begins somewhere in between.
 #
 # ## Look at the mistakes
 #
@@ -462,7 +462,7 @@ tl.check("5.3", my_network, snapshot)
 # - Batch normalization stays frozen. The test is a training run at a learning rate of 0: it must change nothing.
 # - `tl.fine_tune` does the same on cached activations.
 # - The fair baseline of fine-tuning is a linear probe. With two hundred cells no number of blocks was above it; with
-#   five hundred cells and with all of them, fine-tuning was, in the paired comparison.
+#   five hundred cells and more, fine-tuning was, in the paired comparison.
 # - A published result is compared under its own protocol, with a mean over splits and not with the best of them.
 # - All of this holds for these cells, cut from 44 modules, which are probably in both training and test set. It does
 #   not tell how well a network would do on another solar park.
