@@ -381,6 +381,24 @@ CLAIMS = [
         ),
     ),
     (
+        "04",
+        "Neither recipe has a higher mean than the probe on its base",
+        lambda: all(
+            tl.results("field_recipes.solar")[network]["difference"]["mean"] < 0
+            for network in ("vgg16", "xception")
+        ),
+    ),
+    (
+        "04",
+        "no large network has a higher mean than the small one, whose probe takes less "
+        "than a tenth of the time",
+        lambda: all(
+            10 * one_probe("field_recipes.solar")[0]["seconds"] < other["seconds"]
+            and one_probe("field_recipes.solar")[0]["mean"] >= other["mean"]
+            for other in one_probe("field_recipes.solar")[1]
+        ),
+    ),
+    (
         "05",
         "with these eighty cells fine-tuning is not better than the probe",
         lambda: (

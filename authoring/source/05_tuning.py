@@ -93,9 +93,9 @@ network = keras.Model(inputs, head(x))
 def features_moved_by(network, base):
     """Train for an epoch at a learning rate of 0; how far the features move, as a share of their length."""
     network.compile(keras.optimizers.SGD(0.0), loss="binary_crossentropy")
-    before = np.asarray(base(cells[:8], training=False))
+    before = base.predict(cells[:8], verbose=0)
     network.fit(cells[:32], training.labels[:32], batch_size=4, verbose=0)
-    return np.linalg.norm(base(cells[:8], training=False) - before) / np.linalg.norm(before)
+    return np.linalg.norm(base.predict(cells[:8], verbose=0) - before) / np.linalg.norm(before)
 
 
 # %% tags=["answer"]
