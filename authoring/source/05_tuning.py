@@ -333,8 +333,9 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 #
 # How much of it needs fine-tuning? `make results` put features of up to three picture sizes, from 224 to 448 pixels, side
 # by side, and trained two classifiers on them, the linear probe and a support vector machine (SVM) with a Gaussian kernel.
-# ("int8": computed in 8-bit integers, which is faster.) It also fine-tuned for seven epochs only, averaged the answers
-# to four flips of each test cell, and averaged networks with an SVM. The same five splits:
+# ("int8": computed in 8-bit integers, which is faster.) It also fine-tuned for seven epochs only, with other
+# settings than above, averaged the answers to four flips of each test cell, and averaged networks with an SVM. The same
+# five splits:
 
 # %%
 arms = {name: result for name, result in tl.results("solar_arms.arms").items() if result["n"] == 5}
