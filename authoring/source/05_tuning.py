@@ -349,9 +349,10 @@ print(f"{' − '.join(names)}: {gain.mean():+.1%} ± {gain.std(ddof=1) / np.sqrt
 
 # %% [markdown]
 # Without any training of a layer, an SVM on the features of three sizes, with a second network (Lite2) beside them, comes
-# within two points of the highest mean. That one averages an SVM and the fine-tuned network; its gain is more than two
-# standard errors. Both lines were picked from the list by their test accuracy, so each is probably a little too good, which
-# is a mistake that lesson 09 measures.
+# within two points of the highest mean. That one averages an SVM and the fine-tuned network. Its gain over the SVM is
+# more than two standard errors (the number after the last ±), but fine-tuning alone has nearly the same mean, so averaging
+# adds little. Both lines were picked from the list by their test accuracy, so each is probably a little too good, which is
+# a mistake that lesson 09 measures.
 #
 # ## How many cells?
 #

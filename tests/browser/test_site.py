@@ -218,6 +218,8 @@ def test_the_smallest_text_of_figures_has_eleven_pixels(open_page, name):
     )
     page.wait_for_function("[...document.images].every(one => one.complete)")
     texts = page.evaluate(SMALLEST_TEXT, [SMALL, DPI, SHARPNESS])
+    lesson = (ROOT / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert bool(texts) == ('"image/png": "' in lesson)
     assert min(texts, default=11) >= 11, texts
     page.context.close()
 
