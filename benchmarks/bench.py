@@ -37,12 +37,13 @@ from figures import (
 )
 from peers.texts import of_length, tokenizer
 from photographs import write_folder
-from records import mean_sd, ratios, summary, to_digits
-from runner import Arm, BenchError, Comparison, Process, compare, run_once
+from records import mean_sd, mean_se, ratios, summary, to_digits
+from runner import Arm, BenchError, Comparison, Process, compare, rotated, run_once
 from studies.precision import precision
 
 LARGEST_DIFFERENCE = 1e-3  # of the largest feature, between arms that are compared
 TOKENS = 64
+EPOCHS = {"frozen": 20, "unfrozen": 10}
 RECIPES = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
 RECIPE_EPOCHS, RECIPE_COPIES, HEAD_WIDTH = 10, 2, 1024
 
@@ -376,6 +377,78 @@ def finetune(options: Options) -> dict:
     return {"finetune": part}
 
 
+def training(options: Options) -> dict:
+    """Stamps → classifier: the recipe of Keras' guide, PyTorch's, and the course's.
+
+    All have the same weights and the same pictures of 224 px; each works in a fresh
+    process, on one split after the other.
+    """
+    import tlcourse as tl
+
+    with Process(Arm("keras_peer.py", "convert", {"folder": options.work})):
+        pass
+    weights, epochs = {"weights": options.work / "weights.npz"}, EPOCHS
+    if options is QUICK:
+        epochs = dict.fromkeys(EPOCHS, 1)
+    answers: dict[str, list] = {KERAS: [], TORCH: [], OURS: []}
+    for seed in range(options.seeds):
+        data = tl.load_dataset("stamps", seed=seed)
+        rows = _as_arrays(data, options.work / f"stamps-{seed}.npz")
+        common = {"rows": rows, "seed": seed}
+        arms = {
+            KERAS: Arm("keras_peer.py", "guide_recipe", common | epochs),
+            TORCH: Arm("torch_peer.py", "fine_tune", common | weights | epochs, True),
+            OURS: Arm("ours.py", "training", common),
+        }
+        for name in rotated(list(arms), seed):
+            with Process(arms[name], TLCOURSE_CACHE=str(_new_folder(options))) as one:
+                settings = one.ready["settings"]
+                answers[name].append(one.go()["curve"])
+            print(f"  seed {seed}: {name}: {settings}: {answers[name][-1]}", flush=True)
+    about = {"train": len(data.train_and_validation), "test": len(data.test)}
+    return {"training": about | {"epochs": epochs} | training_summary(answers)}
+
+
+def _as_arrays(data, file: Path) -> Path:
+    """The pictures of a data set's training and test rows, with labels, in an .npz."""
+    arrays = {}
+    for name, part in {"train": data.train_and_validation, "test": data.test}.items():
+        arrays[name] = _resized(part.images, 224)
+        arrays[f"{name}_labels"] = part.labels
+    np.savez(file, **arrays)
+    return file
+
+
+def training_summary(answers: dict[str, list]) -> dict:
+    """Each peer at its best epoch; how soon and how well the course gets there.
+
+    `answers` has for each name, and each split, points (seconds, test accuracy). The
+    best epoch is the one with the highest mean accuracy on the test rows, which
+    flatters the peers: nobody can choose it without them.
+    """
+    found = {}
+    for name, curves in answers.items():
+        seconds, accuracy = np.moveaxis(np.array(curves), -1, 0)
+        if name == OURS:
+            points = {"three calls": 0, "fine_tune": 1}
+        else:
+            points = {"best epoch": int(accuracy.mean(axis=0).argmax())}
+        for point, at in points.items():
+            found[f"{name}: {point}"] = {
+                "accuracy": mean_sd(accuracy[:, at]),
+                "seconds": summary(seconds[:, at]),
+            } | ({"epoch": at + 1} if name != OURS else {})
+            found[f"{name}: {point}"]["each"] = accuracy[:, at].round(4).tolist()
+            found[f"{name}: {point}"]["each_seconds"] = seconds[:, at].tolist()
+    calls = found[f"{OURS}: three calls"]
+    differences, ratio = {}, {}
+    for name in (KERAS, TORCH):
+        peer = found[f"{name}: best epoch"]
+        differences[name] = mean_se(np.subtract(calls["each"], peer["each"]))
+        ratio[name] = ratios(peer["each_seconds"], calls["each_seconds"])
+    return {"arms": found, "minus_peer": differences, "ratios": ratio}
+
+
 def recipes(options: Options) -> dict:
     """Epochs of a new head: frozen network inside `fit`, or features computed once."""
     import tlcourse as tl
@@ -456,6 +529,7 @@ PARTS = {
     "cache": cache,
     "memory": memory,
     "finetune": finetune,
+    "training": training,
     "precision": int8_accuracy,
     "recipes": recipes,
 }

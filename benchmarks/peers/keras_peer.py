@@ -112,4 +112,41 @@ def field_recipe(name: str, width: int, pictures: str):
     return work, {"settings": settings, "versions": VERSIONS}
 
 
-protocol.run(images, convert, random_weights, field_recipe)
+def guide_recipe(rows: str, seed: int, frozen: int, unfrozen: int):
+    """The recipe of Keras' guide on transfer learning, and its accuracy per epoch.
+
+    The base inside `fit` behind random flips and rotations, average pooling, dropout
+    0.2; `frozen` epochs of the head with Adam's defaults, then `unfrozen` ones of all
+    layers at 1e-5 (keras.io/guides/transfer_learning; one to two epochs of each there).
+    """
+    keras.utils.set_random_seed(seed)
+    data, layers = np.load(rows), keras.layers
+    base = tl.load_pretrained_model().network
+    base.trainable = False
+    pixels = keras.Input(data["train"].shape[1:])
+    x = layers.RandomRotation(0.1)(layers.RandomFlip("horizontal")(pixels))
+    x = layers.Dropout(0.2)(base(x, training=False))
+    classes = int(data["train_labels"].max()) + 1
+    network = keras.Model(pixels, layers.Dense(classes, "softmax")(x))
+    curve = protocol.Curve(
+        data, lambda pictures: network.predict(pictures, verbose=0).argmax(axis=1)
+    )
+
+    def train(epochs: int, rate: float) -> None:
+        network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+        for _ in range(epochs):
+            network.fit(data["train"], data["train_labels"], verbose=0)
+            curve.add()
+
+    def work() -> dict:
+        curve.start()
+        train(frozen, 1e-3)
+        base.trainable = True
+        train(unfrozen, 1e-5)
+        return curve.answer()
+
+    settings = f"{frozen} epochs frozen, Adam 1e-3; {unfrozen} unfrozen, 1e-5"
+    return work, {"settings": settings, "versions": VERSIONS}
+
+
+protocol.run(images, convert, random_weights, field_recipe, guide_recipe)

@@ -110,4 +110,36 @@ def frozen_once(name: str, width: int, pictures: str, rows: int):
     return work, {"settings": about, "versions": {}}
 
 
-protocol.run(images, sentences, fine_tune, frozen_once)
+def training(rows: str, seed: int):
+    """The three calls, and then `fine_tune` with its defaults: see `protocol.Curve`.
+
+    Fine-tuning begins anew, so its seconds are its own.
+    """
+    data, model = np.load(rows), tl.load_pretrained_model()
+    train, labels = data["train"], data["train_labels"]
+
+    def three_calls():
+        features = model.extract_features(train, cache=False)
+        probe = tl.train_classifier(features, labels, seed=seed)
+        return lambda pictures: probe.predict(model.extract_features(pictures))
+
+    def tuned():
+        return tl.fine_tune(model, train, labels, cache=False, seed=seed).predict
+
+    def work() -> dict:
+        answers = {}
+        for train_one in (three_calls, tuned):
+            start = time.perf_counter()
+            predict = train_one()
+            seconds = time.perf_counter() - start
+            right = predict(data["test"]) == data["test_labels"]
+            answers[train_one.__name__] = [
+                round(seconds, 2),
+                round(float(right.mean()), 4),
+            ]
+        return {"curve": list(answers.values())}
+
+    return work, _about("the three calls; fine_tune with its defaults")
+
+
+protocol.run(images, sentences, fine_tune, frozen_once, training)

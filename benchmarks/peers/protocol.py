@@ -61,6 +61,30 @@ def _answer(answer: dict) -> None:
     _answers.flush()
 
 
+class Curve:
+    """Accuracy on the test rows after each epoch, and the seconds of training until it.
+
+    `data` has "train", "train_labels", "test" and "test_labels"; predicting the test
+    rows does not count.
+    """
+
+    def __init__(self, data, predict: Callable) -> None:
+        self._test, self._labels = data["test"], data["test_labels"]
+        self._predict, self._points = predict, []
+
+    def start(self) -> None:
+        self._seconds, self._since = 0.0, time.perf_counter()
+
+    def add(self) -> None:
+        self._seconds += time.perf_counter() - self._since
+        accuracy = float((self._predict(self._test) == self._labels).mean())
+        self._points.append([round(self._seconds, 2), round(accuracy, 4)])
+        self._since = time.perf_counter()
+
+    def answer(self) -> dict:
+        return {"seconds": self._seconds, "curve": self._points}
+
+
 def fastest(choices: list, work: Callable[[object], object], repeats: int = 2):
     """The choice with the shortest of `repeats` runs after one that does not count.
 

@@ -122,4 +122,56 @@ def sentences(file: str, folder: str):
     return lambda: features(best), {"settings": settings, "versions": versions}
 
 
-protocol.run(images, sentences)
+def fine_tune(rows: str, weights: str, seed: int, frozen: int, unfrozen: int):
+    """A recipe as in timm's scripts: the head alone, then all layers; per epoch.
+
+    AdamW with a weight decay of 0.05 and a cosine over each stage, label smoothing,
+    mirrored pictures, batches of 32, channels last.
+    """
+    torch.manual_seed(seed)
+    data = np.load(rows)
+    base = Features(weights).to(memory_format=torch.channels_last)
+    labels = torch.from_numpy(data["train_labels"])
+    head = torch.nn.Linear(1280, int(labels.max()) + 1)
+    loss = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
+
+    @torch.inference_mode()
+    def predict(pictures):
+        base.eval()
+        run = lambda batch: head(base(torch.from_numpy(batch))).numpy()  # noqa: E731
+        return in_batches(run, pictures, 32).argmax(axis=1)
+
+    curve = protocol.Curve(data, predict)
+
+    def train(epochs: int, rate: float, is_frozen: bool) -> None:
+        parts = [head] if is_frozen else [base, head]
+        trained = [weight for part in parts for weight in part.parameters()]
+        optimizer = torch.optim.AdamW(trained, rate, weight_decay=0.05)
+        steps = epochs * -(-len(labels) // 32)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for _ in range(epochs):
+            base.train(not is_frozen)
+            for batch in torch.randperm(len(labels)).split(32):
+                pixels = torch.from_numpy(data["train"][batch.numpy()])
+                mirrored = torch.rand(len(pixels), 1, 1, 1) < 0.5
+                pixels = torch.where(mirrored, pixels.flip(2), pixels)
+                with torch.set_grad_enabled(not is_frozen):
+                    features = base(pixels)
+                optimizer.zero_grad()
+                with torch.enable_grad():
+                    loss(head(features), labels[batch]).backward()
+                optimizer.step()
+                schedule.step()
+            curve.add()
+
+    def work() -> dict:
+        curve.start()
+        train(frozen, 1e-3, is_frozen=True)
+        train(unfrozen, 1e-4, is_frozen=False)
+        return curve.answer()
+
+    settings = f"{frozen} epochs frozen, AdamW 1e-3; {unfrozen} unfrozen, 1e-4"
+    return work, {"settings": settings, "versions": VERSIONS}
+
+
+protocol.run(images, sentences, fine_tune)
