@@ -43,7 +43,7 @@ class Counter(Widget):
 def test_a_notebook_is_given_the_widget_and_its_static_answer():
     counter = Counter()
     data, metadata = counter._repr_mimebundle_()
-    assert data[base.VIEW]["model_id"] == counter.box.model_id
+    assert data[server.VIEW]["model_id"] == counter.box.model_id
     assert data["text/plain"] == "at 1" and data["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == "at 1."
 

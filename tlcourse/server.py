@@ -29,6 +29,11 @@ def _load_jupyter_server_extension(server: Any) -> None:
     os.environ.setdefault(SOLUTIONS, "twice")
 
 
+def view_of(widget: Any) -> dict[str, dict]:
+    """The entry of a MIME bundle that shows a widget."""
+    return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
+
+
 def without_views(model: dict, **_: Any) -> None:
     """Leave what stands beside a widget's view: its picture, or its text.
 

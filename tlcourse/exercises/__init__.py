@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import CheckError, TLCourseError, UserInputError, printable
 from ..files import as_path
 from ..progress import in_notebook
-from ..server import VIEW
+from ..server import view_of
 from ..validation import shown
 from . import cards, solutions
 from .progress import NAME, Progress
@@ -50,9 +50,7 @@ class Verdict:
         card = cards.card(name, self.state, self.reason)
         data: dict[str, Any] = {"text/plain": repr(self), "text/html": card}
         if self._hint and self.state != RIGHT:
-            box = cards.with_hints(card, self.number, self._hint)
-            version = {"version_major": 2, "version_minor": 0}
-            data[VIEW] = {**version, "model_id": box.model_id}
+            data |= view_of(cards.with_hints(card, self.number, self._hint))
         return data
 
 
@@ -116,7 +114,7 @@ class Check:
         self._hints[exercise.number] = count
         more = "The solution is folded away below the exercise."
         if count < len(hints):
-            more = "Ask again for more."
+            more = cards.MORE
         return _Text(f"Hint {count} of {len(hints)}: {hints[count - 1]} {more}")
 
     def progress(self) -> str:

@@ -21,6 +21,7 @@ MARKS = {
     "not attempted yet": ("○", "#5a5a5a"),
 }
 OTHER = ("!", "#5a5a5a")
+MORE = "Ask again for more."  # ends every hint but the last
 BADGE = "color: white; border-radius: 4px; padding: 2px 8px; font-weight: bold"
 FRAME = "border-left: 4px solid; padding: 2px 12px; max-width: 60em; line-height: 1.5"
 
@@ -54,7 +55,7 @@ def with_hints(card: str, number: str, hint: Callable[[], str]) -> Any:
         text = hint()
         hints.value += f'<div role="status" style="{FRAME}">{escape_html(text)}</div>'
         button.description = "Show another hint"
-        button.disabled = text.startswith("Hint 3")
+        button.disabled = not text.endswith(MORE)
 
     button.on_click(show)
     row = ipywidgets.HBox([button, call])

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from ..errors import printable
 from ..foreign_text import escape_attribute, escape_html, escape_mathtext
 from ..plots.figure import Figure, sentence
-from ..server import VIEW
+from ..server import view_of
 
 # Words that a picture shows, too: for screen readers, which read them when they change.
 HEARD_ALONE = "position: absolute; width: 1px; height: 1px; overflow: hidden"
@@ -119,8 +119,7 @@ class Widget(ABC):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple:
         data, metadata = self.default._repr_mimebundle_()
         if find_spec("ipywidgets"):
-            version = {"version_major": 2, "version_minor": 0}
-            data[VIEW] = {**version, "model_id": self.box.model_id}
+            data |= view_of(self.box)
         return data, metadata
 
 
