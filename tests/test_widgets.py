@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import tlcourse as tl
+from tlcourse import server
 from tlcourse.datasets.core import Split
 from tlcourse.errors import PictureError, UserInputError
 from tlcourse.plots.figure import Figure

@@ -309,8 +309,8 @@ show_study("rates", "learning rate", "Learning rate: too small does nothing, too
 #
 # Deitsch et al. fine-tuned VGG-19 on three quarters of the cells, and reached 88.42 % on the others, weighted by the
 # confidence of their experts. We follow the same protocol with our network: from `block4a`, four augmented copies, twelve
-# epochs, a learning rate of 5e-4, and the same weights in training. That takes minutes, so `make bench` did it, on five
-# random splits.
+# epochs, a learning rate of 5e-4, and the experts' confidence as sample weights in training, too. That takes minutes, so
+# `make bench` did it, on five random splits.
 
 # %%
 published = 0.8842
@@ -334,8 +334,8 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 # How much of it needs fine-tuning? `make results` put features of up to three picture sizes, from 224 to 448 pixels, side
 # by side, and trained two classifiers on them, the linear probe and a support vector machine (SVM) with a Gaussian kernel.
 # ("int8": computed in 8-bit integers, which is faster.) It also fine-tuned for seven epochs only, with other
-# settings than above, averaged the answers to four flips of each test cell, and averaged networks with an SVM. The same
-# five splits:
+# settings than above, averaged the probabilities predicted for each test cell and for three flips of it ("four views"), and
+# averaged networks with an SVM. The same five splits, mean ± standard deviation:
 
 # %%
 arms = {name: result for name, result in tl.results("solar_arms.arms").items() if result["n"] == 5}
@@ -350,7 +350,7 @@ print(f"{' − '.join(names)}: {gain.mean():+.1%} ± {gain.std(ddof=1) / np.sqrt
 # %% [markdown]
 # Without any training of a layer, an SVM on the features of three sizes, with a second network (Lite2) beside them, comes
 # within two points of the highest mean. That one averages an SVM and the fine-tuned network. Its gain over the SVM is
-# more than two standard errors (the number after the last ±), but fine-tuning alone has nearly the same mean, so averaging
+# more than two standard errors (the last line is mean ± standard error), but fine-tuning alone has nearly the same mean, so averaging
 # adds little. Both lines were picked from the list by their test accuracy, so each is probably a little too good, which is
 # a mistake that lesson 09 measures.
 #
