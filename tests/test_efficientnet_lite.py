@@ -10,10 +10,16 @@ import pytest
 import tlcourse as tl
 from tlcourse import cards
 from tlcourse.errors import DamagedFile, UserInputError
-from tlcourse.models.conversion import bundled_path
+from tlcourse.models.conversion import (
+    bundled_path,
+    extract,
+    output_shape,
+    pooled,
+)
 from tlcourse.models.efficientnet_lite import (
     SCALING,
     EfficientNetLite,
+    block_layers,
     block_table,
 )
 from tlcourse.models.onnx_file import check_foreign
@@ -64,6 +70,18 @@ def test_the_files_are_those_of_the_record_and_pass_as_foreign(variant, precisio
     digest = hashlib.sha256(check_foreign(path)).hexdigest()
     assert record["files"][path.name]["sha256"] == digest
     assert record["largest_difference_from_keras"] <= 1e-4
+
+
+@pytest.mark.parametrize("size", [(224, 224), (75, 130)])
+@pytest.mark.parametrize("variant", SCALING)
+def test_the_shape_of_every_output_is_known_without_the_file(variant, size):
+    blocks = list(block_layers(variant))
+    names = ("features", "probabilities", *blocks, *pooled(blocks))
+    for value in extract(bundled_path(variant), names, size).graph.output:
+        sides = [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
+        assert output_shape(variant, (value.name,), size) == tuple(sides), value.name
+    channels = sum(output_shape(variant, (block,), size)[-1] for block in blocks)
+    assert output_shape(variant, pooled(blocks), size) == (2 * channels,)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "altered", "missing"])

@@ -59,6 +59,23 @@ def test_importing_the_package_imports_nothing_large_and_none_of_its_modules():
     assert run_python(program) == "[]"
 
 
+def test_features_that_are_cached_wait_for_nothing_that_computes_them(
+    tmp_path, monkeypatch
+):
+    """The imports took three quarters of a second call in a fresh process."""
+    monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
+    program = (
+        "import sys, tlcourse as tl\n"
+        "images = tl.load_dataset('samples').test.images\n"
+        "features = tl.load_pretrained_model().extract_features(images)\n"
+        "slow = {'onnx', 'onnxruntime', 'joblib', 'sklearn', 'tensorflow'}\n"
+        "print(features.sum(), sorted(slow & set(sys.modules)))"
+    )
+    first, second = (run_python(program).split(maxsplit=1) for _ in range(2))
+    assert first[0] == second[0]
+    assert "onnxruntime" in first[1] and second[1] == "[]"
+
+
 # The three calls
 
 THREE_CALLS = """\

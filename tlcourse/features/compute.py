@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from os import PathLike
 from typing import IO, Any, NamedTuple
@@ -26,6 +27,7 @@ from .resizing import PREPARATION, InputSize, prepare
 FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
 CHUNK = 64  # … and afterwards, or fewer, …
 CHUNK_BYTES = 32_000_000  # … where files are large
+READERS = 4  # threads that read files
 LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
 
 
@@ -133,18 +135,22 @@ def computed_once(
     """
     with (
         cache,
-        ThreadPoolExecutor(workers()) as pool,
+        ThreadPoolExecutor(READERS) as readers,
+        ExitStack() as started,
         progress_bar(**about) as progress,
     ):
-        for chunk in chunks(pool):
+        pool: ThreadPoolExecutor | None = None
+        for chunk in chunks(readers):
             rows = cache.get([key for item in chunk for key in item.keys])
             absent = {
                 item.keys[0]: item
                 for item in chunk
                 if not rows.keys() >= set(item.keys)
             }
+            if absent and not pool:
+                pool = started.enter_context(ThreadPoolExecutor(workers()))
             todo = batches([*absent.values()])
-            jobs = {pool.submit(run, batch): batch for batch in todo}
+            jobs = {pool.submit(run, batch): batch for batch in todo} if pool else {}
             computed: dict[bytes, np.ndarray] = {}
             try:
                 for job in jobs:

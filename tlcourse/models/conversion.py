@@ -22,7 +22,7 @@ from ..errors import TLCourseError, callers_level
 from ..features import engine as engines
 from ..features.cache import RowCache, cache_file, digest_of
 from ..native import import_tensorflow, logging_silenced, stderr_silenced
-from .efficientnet_lite import SCALING, block_layers
+from .efficientnet_lite import CLASSES, FEATURES, SCALING, block_layers, block_shapes
 
 if TYPE_CHECKING:
     import keras
@@ -126,15 +126,28 @@ def _set_input_size(model: "onnx.ModelProto", size: tuple[int, int]) -> None:
 def bundled_engine(
     path: Path, outputs: tuple[str, ...], size: tuple[int, int], key: str
 ) -> engines.Engine:
-    """Make the engine for the part of a bundled file; several outputs side by side."""
-    part = extract(path, outputs, size)
-    shapes = {
-        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
-        for value in part.graph.output
-    }
-    width = sum(shapes[name][-1] for name in outputs)
-    shape = (*shapes[outputs[0]][:-1], width)
-    return engines.OnnxEngine(part.SerializeToString(), key, shape, outputs)
+    """Make the engine for the part of a bundled file; several outputs side by side.
+
+    The file is read once the engine runs: rows that are cached need neither it nor the
+    library that reads it.
+    """
+    variant = path.stem.removesuffix("_int8")
+    shape = output_shape(variant, outputs, size)
+    return engines.OnnxEngine(
+        lambda: extract(path, outputs, size).SerializeToString(), key, shape, outputs
+    )
+
+
+def output_shape(
+    variant: str, outputs: tuple[str, ...], size: tuple[int, int]
+) -> tuple[int, ...]:
+    """Shape of these outputs for one picture, see `extract`; several side by side."""
+    shapes: dict[str, tuple[int, ...]] = dict(block_shapes(variant, size))
+    for block, shape in list(shapes.items()):
+        shapes |= dict.fromkeys(pooled([block]), shape[-1:])
+    shapes |= {FEATURES_OUTPUT: (FEATURES,), CLASSIFIER_OUTPUT: (CLASSES,)}
+    *rest, _ = shapes[outputs[0]]
+    return (*rest, sum(shapes[name][-1] for name in outputs))
 
 
 def compile_network(network: "keras.Model") -> engines.Engine:

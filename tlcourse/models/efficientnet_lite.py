@@ -188,3 +188,15 @@ def block_layers(variant: str) -> dict[str, list[str]]:
         layers[block] = [f"{block}_{part}" for part in parts]
         before = channels
     return layers | {"head": ["head_conv", "head_bn", "head_relu6"]}
+
+
+def block_shapes(
+    variant: str, size: tuple[int, int]
+) -> dict[str, tuple[int, int, int]]:
+    """Block name → (height, width, channels) of its output for pictures of this size."""
+    height, width = (math.ceil(side / 2) for side in size)
+    shapes = {"stem": (height, width, STEM_CHANNELS)}
+    for block, _, strides, _, channels in block_table(variant):
+        height, width = math.ceil(height / strides), math.ceil(width / strides)
+        shapes[block] = (height, width, channels)
+    return shapes | {"head": (height, width, FEATURES)}
