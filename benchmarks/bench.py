@@ -43,7 +43,7 @@ from studies.precision import precision
 
 LARGEST_DIFFERENCE = 1e-3  # of the largest feature, between arms that are compared
 TOKENS = 64
-EPOCHS = {"frozen": 20, "unfrozen": 10}
+EPOCHS = {"frozen": 20, "unfrozen": 5}
 RECIPES = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
 RECIPE_EPOCHS, RECIPE_COPIES, HEAD_WIDTH = 10, 2, 1024
 
@@ -62,7 +62,7 @@ class Options:
     work: Path = Path()
 
 
-QUICK = Options(2, 64, 256, 32, 1, 1, 64)
+QUICK = Options(2, 64, 256, 32, 2, 1, 64)
 
 
 def main() -> None:
