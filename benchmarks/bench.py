@@ -39,10 +39,12 @@ from peers.texts import of_length, tokenizer
 from photographs import write_folder
 from records import mean_sd, mean_se, ratios, summary, to_digits
 from runner import Arm, BenchError, Comparison, Process, compare, rotated, run_once
-from studies.precision import precision
+
+from tlcourse.features.compute import CHUNK, parts
 
 LARGEST_DIFFERENCE = 1e-3  # of the largest feature, between arms that are compared
 TOKENS = 64
+FEATURES, LOOKED_UP = 1280, 10_000  # of a row; rows
 EPOCHS = {"frozen": 20, "unfrozen": 5}
 RECIPES = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
 RECIPE_EPOCHS, RECIPE_COPIES, HEAD_WIDTH = 10, 2, 1024
@@ -356,6 +358,48 @@ def memory(options: Options) -> dict:
     return {"memory": {"source": source, "sizes": sizes, "ratio": ratio}}
 
 
+def growth(options: Options) -> dict:
+    """The cache with few rows and with very many: looking up, size on disk, opening."""
+    from tlcourse.features.cache import RowCache, limit
+
+    sizes, random = {}, np.random.default_rng(0)
+    for size, number in ("few", options.pictures), ("many", options.many_pictures):
+        folder = _new_folder(options)
+        with patch.dict("os.environ", TLCOURSE_CACHE=str(folder)):
+            keys = [random.bytes(20) for _ in range(number)]
+            cache = RowCache("growth-" + "0" * 20, (FEATURES,), np.float32)
+            with cache:
+                for some in parts(keys, CHUNK):
+                    rows = random.random((len(some), FEATURES), np.float32)
+                    cache.put(dict(zip(some, rows, strict=True)))
+            asked = [keys[row] for row in random.permutation(number)[:LOOKED_UP]]
+            opening, looking = zip(
+                *(_look_up(cache, asked) for _ in range(options.rounds)), strict=True
+            )
+            row_bytes = cache.path.stat().st_size / number
+            sizes[size] = {
+                "rows": number,
+                "rows_per_second": summary(len(asked) / each for each in looking),
+                "milliseconds_to_open": summary(1000 * each for each in opening),
+                "bytes_per_row": to_digits(row_bytes),
+                "full_at_rows": int(limit() / row_bytes),
+            }
+    return {"growth": {"features": FEATURES} | sizes}
+
+
+def _look_up(cache, keys: list[bytes]) -> tuple[float, float]:
+    """Seconds to open a cache and get its first row, and to look up these rows."""
+    start = time.perf_counter()
+    with cache:
+        cache.get(keys[:1])
+        between = time.perf_counter()
+        rows = [cache.get(some) for some in parts(keys, CHUNK)]
+        end = time.perf_counter()
+    if sum(map(len, rows)) != len(keys):
+        raise BenchError("The cache has lost rows.")
+    return between - start, end - between
+
+
 def finetune(options: Options) -> dict:
     """`tl.fine_tune` on solar cells: the published protocol, one split per seed."""
     splits = []
@@ -426,27 +470,27 @@ def training_summary(answers: dict[str, list]) -> dict:
     best epoch is the one with the highest mean accuracy on the test rows, which
     flatters the peers: nobody can choose it without them.
     """
-    found = {}
+    arms = {}
     for name, curves in answers.items():
         seconds, accuracy = np.moveaxis(np.array(curves), -1, 0)
+        points = {"best epoch": int(accuracy.mean(axis=0).argmax())}
         if name == OURS:
             points = {"three calls": 0, "fine_tune": 1}
-        else:
-            points = {"best epoch": int(accuracy.mean(axis=0).argmax())}
         for point, at in points.items():
-            found[f"{name}: {point}"] = {
+            arms[f"{name}: {point}"] = {
                 "accuracy": mean_sd(accuracy[:, at]),
                 "seconds": summary(seconds[:, at]),
-            } | ({"epoch": at + 1} if name != OURS else {})
-            found[f"{name}: {point}"]["each"] = accuracy[:, at].round(4).tolist()
-            found[f"{name}: {point}"]["each_seconds"] = seconds[:, at].tolist()
-    calls = found[f"{OURS}: three calls"]
-    differences, ratio = {}, {}
+                "splits": [list(curve[at]) for curve in curves],
+            }
+            if name != OURS:
+                arms[f"{name}: {point}"]["epochs"] = at + 1
+    own_seconds, own = np.transpose(arms[f"{OURS}: three calls"]["splits"])
+    differences, faster = {}, {}
     for name in (KERAS, TORCH):
-        peer = found[f"{name}: best epoch"]
-        differences[name] = mean_se(np.subtract(calls["each"], peer["each"]))
-        ratio[name] = ratios(peer["each_seconds"], calls["each_seconds"])
-    return {"arms": found, "minus_peer": differences, "ratios": ratio}
+        seconds, accuracy = np.transpose(arms[f"{name}: best epoch"]["splits"])
+        differences[name] = mean_se(own - accuracy)
+        faster[name] = ratios(seconds, own_seconds)
+    return {"arms": arms, "minus_peer": differences, "ratios": faster}
 
 
 def recipes(options: Options) -> dict:
@@ -519,18 +563,13 @@ def _resized(cells, size: int) -> np.ndarray:
     return np.stack([resize(np.ascontiguousarray(cell), (size,) * 2) for cell in cells])
 
 
-def int8_accuracy(options: Options) -> dict:
-    """Accuracy of a linear probe on int8 features, and on float32 features."""
-    return {"precision": precision(quick=options is QUICK)}
-
-
 PARTS = {
     "speed": speed,
     "cache": cache,
     "memory": memory,
+    "growth": growth,
     "finetune": finetune,
     "training": training,
-    "precision": int8_accuracy,
     "recipes": recipes,
 }
 

@@ -14,6 +14,9 @@ README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
 GUIDE = ROOT / "docs" / "instructors.md"
 
+TRAINING = "bench[training][arms]"
+CALLS, TUNE = (f"{TRAINING}[{OURS}: {way}]" for way in ("three calls", "fine_tune"))
+RECIPES = {KERAS: "the recipe of Keras' guide", TORCH: "a PyTorch recipe"}
 SNIPPETS = "[film snippets][sentences_per_second]"
 
 
@@ -82,6 +85,30 @@ QUESTIONS = {
             "own_pictures",
         ),
         Row(
+            "Stamps, {bench[training][train]} labels: the three calls, and "
+            "`tl.fine_tune`",
+            f"{mean_and_sd(CALLS + '[accuracy]')}, {mean_and_sd(TUNE + '[accuracy]')}",
+            "bench/training",
+        ),
+        *(
+            Row(
+                f"… {what} at its best epoch on the test photographs",
+                mean_and_sd(f"{TRAINING}[{name}: best epoch][accuracy]"),
+                "bench/training",
+            )
+            for name, what in RECIPES.items()
+        ),
+        *(
+            Row(
+                f"int8 less float32 features, linear probe on {name}, 10 labels per "
+                "class ²",
+                f"{{precision[{name}][10 labels][difference][mean]:+.1%}} ± "
+                f"{{precision[{name}][10 labels][difference][se]:.1%}}",
+                "precision",
+            )
+            for name in ("stamps", "solar", "digits", "kanji", "reviews", "dogs")
+        ),
+        Row(
             "Dogs, {dogs[breeds]} breeds of the test pack ¹, {dogs[train]} labels",
             "{dogs[accuracy][all][mean]:.1%} of {dogs[test]} photographs",
             "dogs",
@@ -99,6 +126,19 @@ QUESTIONS = {
             "`tl.fine_tune` on {bench[finetune][train]:,} solar cells",
             "{bench[finetune][seconds][median]:.0f} s",
             "bench/finetune",
+        ),
+        Row(
+            "The same stamps: the three calls, and `tl.fine_tune`",
+            f"{{{CALLS}[seconds][median]:.1f}} s, {{{TUNE}[seconds][median]:.1f}} s",
+            "bench/training",
+        ),
+        *(
+            Row(
+                f"… {what}, until its best epoch",
+                f"{{{TRAINING}[{name}: best epoch][seconds][median]:.0f}} s",
+                "bench/training",
+            )
+            for name, what in RECIPES.items()
         ),
         Row(
             "`tlcourse predict`: start of the process to the first answer",
@@ -129,6 +169,22 @@ QUESTIONS = {
             "{bench[memory][ratio]:.2f}×",
             "bench/memory",
         ),
+        Row(
+            "Cached features of {bench[growth][many][rows]:,} pictures, on disk",
+            "{bench[growth][many][bytes_per_row]:,.0f} bytes per picture",
+            "bench/growth",
+        ),
+        Row(
+            "… looked up; with {bench[growth][few][rows]:,} in the cache",
+            "{bench[growth][many][rows_per_second][median]:,.0f}; "
+            "{bench[growth][few][rows_per_second][median]:,.0f} pictures/s",
+            "bench/growth",
+        ),
+        Row(
+            "… at which the cache is full (TLCOURSE_CACHE_GB: 5)",
+            "{bench[growth][many][full_at_rows]:,} pictures",
+            "bench/growth",
+        ),
     ),
     "How reliable?": (
         KILLED,
@@ -153,6 +209,14 @@ RATIOS = (
         "text",
         f"workloads/film snippets/ratios/{TORCH}",
     ),
+    *(
+        (
+            f"Stamps → classifier, the three calls beside {what}",
+            "training",
+            f"ratios/{name}",
+        )
+        for name, what in RECIPES.items()
+    ),
     (
         "Second call on cached JPEGs, in a fresh process, beside the first",
         "cache",
@@ -161,7 +225,8 @@ RATIOS = (
 )
 FOOTNOTE = (
     "¹ Cut from ImageNet, so the network has seen most of these very photographs: an "
-    "upper bound, not a promise."
+    "upper bound, not a promise.  \n"
+    "² Mean of the paired differences over five random samples ± its standard error."
 )
 
 

@@ -29,6 +29,7 @@ LITE0, LITE2 = "efficientnet_lite0", "efficientnet_lite2"
 PREPARATIONS = {  # name → network, pixels, first block that is trained
     "224 pixels": (LITE0, 224, "block4a"),
     "300 pixels": (LITE0, 300, "block5a"),
+    "448 pixels": (LITE0, 448, "block5a"),
     "Lite2, 260 pixels": (LITE2, 260, "block4a"),
 }
 TRAININGS = {  # arm → preparation, epochs, whether pairs of cells are mixed
@@ -36,9 +37,11 @@ TRAININGS = {  # arm → preparation, epochs, whether pairs of cells are mixed
     "mixup": ("224 pixels", 7, True),
     "21 epochs": ("224 pixels", 21, False),
     "300 pixels": ("300 pixels", 4, False),
+    "448 pixels": ("448 pixels", 4, False),
     "Lite2": ("Lite2, 260 pixels", 7, False),
 }
 BASE = "7 epochs"
+ENSEMBLES = (("7 epochs", "300 pixels"), ("7 epochs", "300 pixels", "Lite2"))
 SETTINGS = {"batch_size": 16, "learning_rate": 3.5e-4, "label_smoothing": 0.1}
 
 
@@ -79,7 +82,7 @@ def arms_of_split(seed: int):
         predicted |= {arm: plain, f"{arm}, averaged weights": averaged}
         for each in (arm, f"{arm}, averaged weights"):
             yield each, accuracy(predicted[each], held), taken
-    for several in (("7 epochs", "300 pixels"), ("7 epochs", "300 pixels", "Lite2")):
+    for several in ENSEMBLES:
         mean = np.mean([predicted[arm] for arm in several], axis=0)
         yield " and ".join(several), accuracy(mean, held), 0.0
 

@@ -19,6 +19,7 @@ from studies import (
     sentiment,
     small_networks,
     solar_arms,
+    solar_training,
     stacks,
     transfer,
 )
@@ -122,6 +123,44 @@ def test_solar_arms(one_epoch, few, monkeypatch):
     for arm in found["arms"].values():
         assert arm["n"] == 2 and all(0 <= each <= 1 for each in arm["accuracies"])
     assert {"fine-tuned at 75", "SVM: two"} < set(found["processor_seconds"])
+
+
+def test_solar_training(few, monkeypatch):
+    preparations = {"small": ("efficientnet_lite0", 75, "block7a")}
+    trainings = {"base": ("small", 1, False), "mixup": ("small", 2, True)}
+    constants(monkeypatch, solar_training, BASE="base", ENSEMBLES=[("base", "mixup")])
+    constants(
+        monkeypatch, solar_training, PREPARATIONS=preparations, TRAININGS=trainings
+    )
+    monkeypatch.setitem(solar_training.SETTINGS, "batch_size", 4)
+    found = json.loads(json.dumps(solar_training.solar_training()))
+    averaged = {f"{arm}, averaged weights" for arm in trainings}
+    assert set(found) == {*trainings, *averaged, "base and mixup"}
+    assert found["base"]["minus_base"] == {"mean": 0, "se": 0, "n": 2}
+    assert all(0 <= score <= 1 for arm in found.values() for score in arm["accuracies"])
+
+
+def test_mixup_mixes_cells_labels_and_weights_in_one_proportion():
+    rows = np.eye(8, dtype=np.float32)
+    cells, labels, weights = solar_training.mixed(rows, rows, rows.sum(axis=1))
+    np.testing.assert_allclose(cells, labels, atol=1e-6)
+    np.testing.assert_allclose(np.sum(labels, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(weights, 1, atol=1e-6)
+
+
+def test_averaged_weights_follow_the_trained_ones(monkeypatch):
+    import keras
+
+    constants(monkeypatch, solar_training, MOMENTUM=0.75)
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    average = solar_training.AverageWeights()
+    average.set_model(keras.Sequential([keras.Input((1,)), layer]))
+    average.on_train_begin()
+    for value in (4.0, 8.0):
+        layer.kernel.assign([[value]])
+        average.on_train_batch_end(0)
+    average.apply()
+    assert layer.kernel.numpy().item() == 0.75 * 1 + 0.25 * 8
 
 
 def test_the_mean_of_the_probabilities_decides(monkeypatch):
