@@ -44,8 +44,10 @@ from tlcourse.features.compute import CHUNK, parts
 
 LARGEST_DIFFERENCE = 1e-3  # of the largest feature, between arms that are compared
 TOKENS = 64
-FEATURES, LOOKED_UP = 1280, 10_000  # of a row; rows
-EPOCHS = {"frozen": 20, "unfrozen": 5}
+FEATURES, LOOKED_UP = 1280, 1000  # of a row; rows
+EPOCHS = {"frozen": 20, "unfrozen": 3}
+WAYS = ("features and probe", "fine_tune")  # of the course
+CLOSE = 0.005  # to the best accuracy
 RECIPES = {"inception_v3": "InceptionV3", "vgg16": "VGG16"}
 RECIPE_EPOCHS, RECIPE_COPIES, HEAD_WIDTH = 10, 2, 1024
 
@@ -359,10 +361,14 @@ def memory(options: Options) -> dict:
 
 
 def growth(options: Options) -> dict:
-    """The cache with few rows and with very many: looking up, size on disk, opening."""
-    from tlcourse.features.cache import RowCache, limit
+    """The cache with few rows and with very many: looking up, size on disk, opening.
+
+    Its file has just been written, so the system has it in memory.
+    """
+    from tlcourse.features.cache import RowCache
 
     sizes, random = {}, np.random.default_rng(0)
+    looked_up = min(LOOKED_UP, options.pictures)
     for size, number in ("few", options.pictures), ("many", options.many_pictures):
         folder = _new_folder(options)
         with patch.dict("os.environ", TLCOURSE_CACHE=str(folder)):
@@ -372,7 +378,7 @@ def growth(options: Options) -> dict:
                 for some in parts(keys, CHUNK):
                     rows = random.random((len(some), FEATURES), np.float32)
                     cache.put(dict(zip(some, rows, strict=True)))
-            asked = [keys[row] for row in random.permutation(number)[:LOOKED_UP]]
+            asked = [keys[row] for row in random.permutation(number)[:looked_up]]
             opening, looking = zip(
                 *(_look_up(cache, asked) for _ in range(options.rounds)), strict=True
             )
@@ -380,9 +386,9 @@ def growth(options: Options) -> dict:
             sizes[size] = {
                 "rows": number,
                 "rows_per_second": summary(len(asked) / each for each in looking),
-                "milliseconds_to_open": summary(1000 * each for each in opening),
+                "milliseconds_to_first_row": summary(1000 * each for each in opening),
                 "bytes_per_row": to_digits(row_bytes),
-                "full_at_rows": int(limit() / row_bytes),
+                "rows_in_5_GB": int(5e9 / row_bytes),
             }
     return {"growth": {"features": FEATURES} | sizes}
 
@@ -464,33 +470,35 @@ def _as_arrays(data, file: Path) -> Path:
 
 
 def training_summary(answers: dict[str, list]) -> dict:
-    """Each peer at its best epoch; how soon and how well the course gets there.
+    """Each peer at its best; how soon and how well the course gets there.
 
-    `answers` has for each name, and each split, points (seconds, test accuracy). The
-    best epoch is the one with the highest mean accuracy on the test rows, which
-    flatters the peers: nobody can choose it without them.
+    `answers` has for each name, and each split, points (seconds, test accuracy). A peer
+    is at its best in the first epoch whose mean accuracy on the test rows is within
+    half a point of its highest one. So it needs no time for epochs that change nothing,
+    and is chosen on the test rows, which favours it.
     """
-    arms = {}
+    arms, differences, faster = {}, {}, {}
     for name, curves in answers.items():
-        seconds, accuracy = np.moveaxis(np.array(curves), -1, 0)
-        points = {"best epoch": int(accuracy.mean(axis=0).argmax())}
+        means = np.array(curves)[..., 1].mean(axis=0)
+        points = {"at its best": int(np.argmax(means >= means.max() - CLOSE))}
         if name == OURS:
-            points = {"three calls": 0, "fine_tune": 1}
+            points = {way: at for at, way in enumerate(WAYS)}
         for point, at in points.items():
+            seconds, accuracies = np.transpose([curve[at] for curve in curves])
             arms[f"{name}: {point}"] = {
-                "accuracy": mean_sd(accuracy[:, at]),
-                "seconds": summary(seconds[:, at]),
-                "splits": [list(curve[at]) for curve in curves],
+                "epochs": at + 1,
+                "accuracy": mean_sd(accuracies) | {"each": accuracies.tolist()},
+                "seconds": summary(seconds) | {"each": seconds.tolist()},
             }
-            if name != OURS:
-                arms[f"{name}: {point}"]["epochs"] = at + 1
-    own_seconds, own = np.transpose(arms[f"{OURS}: three calls"]["splits"])
-    differences, faster = {}, {}
-    for name in (KERAS, TORCH):
-        seconds, accuracy = np.transpose(arms[f"{name}: best epoch"]["splits"])
-        differences[name] = mean_se(own - accuracy)
-        faster[name] = ratios(seconds, own_seconds)
-    return {"arms": arms, "minus_peer": differences, "ratios": faster}
+    for way in WAYS:
+        for name in (KERAS, TORCH):
+            own, peer = arms[f"{OURS}: {way}"], arms[f"{name}: at its best"]
+            both = f"{way}, {name}"
+            differences[both] = mean_se(
+                np.subtract(own["accuracy"]["each"], peer["accuracy"]["each"])
+            )
+            faster[both] = ratios(peer["seconds"]["each"], own["seconds"]["each"])
+    return {"arms": arms, "differences": differences, "ratios": faster}
 
 
 def recipes(options: Options) -> dict:

@@ -15,7 +15,9 @@ PAGE = ROOT / "docs" / "results.md"
 GUIDE = ROOT / "docs" / "instructors.md"
 
 TRAINING = "bench[training][arms]"
-CALLS, TUNE = (f"{TRAINING}[{OURS}: {way}]" for way in ("three calls", "fine_tune"))
+PROBE, TUNE = (
+    f"{TRAINING}[{OURS}: {way}]" for way in ("features and probe", "fine_tune")
+)
 RECIPES = {KERAS: "the recipe of Keras' guide", TORCH: "a PyTorch recipe"}
 SNIPPETS = "[film snippets][sentences_per_second]"
 
@@ -85,15 +87,15 @@ QUESTIONS = {
             "own_pictures",
         ),
         Row(
-            "Stamps, {bench[training][train]} labels: the three calls, and "
+            "Stamps, {bench[training][train]} labels: features and probe, and "
             "`tl.fine_tune`",
-            f"{mean_and_sd(CALLS + '[accuracy]')}, {mean_and_sd(TUNE + '[accuracy]')}",
+            f"{mean_and_sd(PROBE + '[accuracy]')}, {mean_and_sd(TUNE + '[accuracy]')}",
             "bench/training",
         ),
         *(
             Row(
-                f"… {what} at its best epoch on the test photographs",
-                mean_and_sd(f"{TRAINING}[{name}: best epoch][accuracy]"),
+                f"… {what} at its best on the test photographs",
+                mean_and_sd(f"{TRAINING}[{name}: at its best][accuracy]"),
                 "bench/training",
             )
             for name, what in RECIPES.items()
@@ -128,14 +130,14 @@ QUESTIONS = {
             "bench/finetune",
         ),
         Row(
-            "The same stamps: the three calls, and `tl.fine_tune`",
-            f"{{{CALLS}[seconds][median]:.1f}} s, {{{TUNE}[seconds][median]:.1f}} s",
+            "The same stamps: features and probe, and `tl.fine_tune`",
+            f"{{{PROBE}[seconds][median]:.1f}} s, {{{TUNE}[seconds][median]:.1f}} s",
             "bench/training",
         ),
         *(
             Row(
-                f"… {what}, until its best epoch",
-                f"{{{TRAINING}[{name}: best epoch][seconds][median]:.0f}} s",
+                f"… {what}, until it is at its best",
+                f"{{{TRAINING}[{name}: at its best][seconds][median]:.0f}} s",
                 "bench/training",
             )
             for name, what in RECIPES.items()
@@ -181,8 +183,8 @@ QUESTIONS = {
             "bench/growth",
         ),
         Row(
-            "… at which the cache is full (TLCOURSE_CACHE_GB: 5)",
-            "{bench[growth][many][full_at_rows]:,} pictures",
+            "… that fit into a cache of 5 GB, its limit by default",
+            "{bench[growth][many][rows_in_5_GB]:,} pictures",
             "bench/growth",
         ),
     ),
@@ -211,9 +213,9 @@ RATIOS = (
     ),
     *(
         (
-            f"Stamps → classifier, the three calls beside {what}",
+            f"Stamps → classifier, features and probe beside {what} at its best",
             "training",
-            f"ratios/{name}",
+            f"ratios/features and probe, {name}",
         )
         for name, what in RECIPES.items()
     ),

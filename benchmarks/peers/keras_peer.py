@@ -117,10 +117,11 @@ def guide_recipe(rows: str, seed: int, frozen: int, unfrozen: int):
 
     The base inside `fit` behind random flips and rotations, average pooling, dropout
     0.2; `frozen` epochs of the head with Adam's defaults, then `unfrozen` ones of all
-    layers at 1e-5 (keras.io/guides/transfer_learning; one to two epochs of each there).
+    layers at 1e-5 (keras.io/guides/transfer_learning, which trains on more pictures,
+    for one or two epochs in each stage).
     """
     keras.utils.set_random_seed(seed)
-    data, layers = np.load(rows), keras.layers
+    data, layers = dict(np.load(rows)), keras.layers
     base = tl.load_pretrained_model().network
     base.trainable = False
     pixels = keras.Input(data["train"].shape[1:])

@@ -111,14 +111,14 @@ def frozen_once(name: str, width: int, pictures: str, rows: int):
 
 
 def training(rows: str, seed: int):
-    """The three calls, and then `fine_tune` with its defaults: see `protocol.Curve`.
+    """Features and a probe, then `fine_tune` with its defaults: see `protocol.Curve`.
 
-    Fine-tuning begins anew, so its seconds are its own.
+    `fine_tune` uses no features of before, so that its seconds are complete.
     """
-    data, model = np.load(rows), tl.load_pretrained_model()
+    data, model = dict(np.load(rows)), tl.load_pretrained_model()
     train, labels = data["train"], data["train_labels"]
 
-    def three_calls():
+    def features_and_probe():
         features = model.extract_features(train, cache=False)
         probe = tl.train_classifier(features, labels, seed=seed)
         return lambda pictures: probe.predict(model.extract_features(pictures))
@@ -128,7 +128,7 @@ def training(rows: str, seed: int):
 
     def work() -> dict:
         answers = {}
-        for train_one in (three_calls, tuned):
+        for train_one in (features_and_probe, tuned):
             start = time.perf_counter()
             predict = train_one()
             seconds = time.perf_counter() - start
@@ -139,7 +139,7 @@ def training(rows: str, seed: int):
             ]
         return {"curve": list(answers.values())}
 
-    return work, _about("the three calls; fine_tune with its defaults")
+    return work, _about("features and probe; fine_tune with its defaults")
 
 
 protocol.run(images, sentences, fine_tune, frozen_once, training)

@@ -62,7 +62,7 @@ def _answer(answer: dict) -> None:
 
 
 class Curve:
-    """Accuracy on the test rows after each epoch, and the seconds of training until it.
+    """Accuracy on the test rows after each epoch, and seconds of training so far.
 
     `data` has "train", "train_labels", "test" and "test_labels"; predicting the test
     rows does not count.

@@ -83,14 +83,15 @@ def test_speeds_of_different_results_are_refused():
         bench.section(found, "arrays", 10, "Keras", "images")
 
 
-def test_a_training_is_compared_with_the_peers_epoch_of_the_highest_mean():
-    keras = [[[1, 0.5], [2, 0.9], [3, 0.8]], [[2, 0.5], [4, 0.7], [6, 0.7]]]
-    own = [[[0.5, 0.9], [1, 0.9]], [[0.5, 0.8], [1, 0.9]]]
+def test_a_training_is_compared_with_a_peers_first_epoch_close_to_its_best():
+    keras = [[[1, 0.5], [2, 0.9], [3, 0.904]], [[2, 0.5], [4, 0.7], [6, 0.7]]]
+    own = [[[0.5, 0.9], [1, 0.9]], [[0.5, 0.8], [2, 0.7]]]
     found = bench.training_summary({"Keras": keras, "PyTorch": keras, "tlcourse": own})
-    best = found["arms"]["Keras: best epoch"]
+    best, probe = found["arms"]["Keras: at its best"], "features and probe, Keras"
     assert best["epochs"] == 2 and best["accuracy"]["mean"] == 0.8
-    assert found["minus_peer"]["Keras"] == {"mean": 0.05, "se": 0.05, "n": 2}
-    assert found["ratios"]["Keras"] == {"median": 6, "min": 4, "max": 8, "n": 2}
+    assert found["differences"][probe] == {"mean": 0.05, "se": 0.05, "n": 2}
+    assert found["ratios"][probe] == {"median": 6, "min": 4, "max": 8, "n": 2}
+    assert found["ratios"]["fine_tune, Keras"]["median"] == 2
 
 
 def test_fewer_than_five_rounds_are_refused(monkeypatch, capsys):
