@@ -4,7 +4,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
 from os import PathLike
@@ -27,7 +27,7 @@ from .resizing import PREPARATION, InputSize, prepare
 FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
 CHUNK = 64  # … and afterwards, or fewer, …
 CHUNK_BYTES = 32_000_000  # … where files are large
-READERS = 4  # threads that read files
+READERS = 4  # threads that read and hash files
 LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
 
 
@@ -130,13 +130,14 @@ def computed_once(
 ) -> np.ndarray:
     """The rows of all items, (keys, …) of each, from the cache or computed.
 
-    `run` computes all rows of a batch; `about` is for the progress bar. Ctrl-C and
-    errors do not wait for batches that have not begun, and what is finished is cached.
+    `chunks` is given threads that read files; `run` computes all rows of a batch;
+    `about` is for the progress bar. Ctrl-C and errors do not wait for batches that have
+    not begun, and what is finished is cached.
     """
     with (
         cache,
         ThreadPoolExecutor(READERS) as readers,
-        ExitStack() as started,
+        ExitStack() as stack,
         progress_bar(**about) as progress,
     ):
         pool: ThreadPoolExecutor | None = None
@@ -147,12 +148,14 @@ def computed_once(
                 for item in chunk
                 if not rows.keys() >= set(item.keys)
             }
+            # `workers` imports joblib, which takes longer than reading cached rows.
             if absent and not pool:
-                pool = started.enter_context(ThreadPoolExecutor(workers()))
-            todo = batches([*absent.values()])
-            jobs = {pool.submit(run, batch): batch for batch in todo} if pool else {}
+                pool = stack.enter_context(ThreadPoolExecutor(workers()))
+            jobs: dict[Future, list[Item]] = {}
             computed: dict[bytes, np.ndarray] = {}
             try:
+                for batch in batches([*absent.values()]) if pool else ():
+                    jobs[pool.submit(run, batch)] = batch
                 for job in jobs:
                     job.result()
             finally:
