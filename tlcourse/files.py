@@ -44,7 +44,9 @@ def as_path(path: str | PathLike, what: str = "the path") -> Path:
         text = os.fspath(path)
         if not isinstance(text, str) or not text.strip():
             raise TypeError
-        result = Path(text) if os.path.lexists(text) else Path(text).expanduser()
+        if os.path.lexists(text):
+            return Path(text)
+        result = Path(text).expanduser()
         os.lstat(result)
         return result
     except OSError as error:

@@ -195,7 +195,7 @@ def recording_features(
 
     items = (Item(each, [key_of(each.tobytes())]) for each in waveforms)
     return computed_once(
-        lambda _: iter(lambda: [*islice(items, CHUNK)], []),
+        iter(lambda: [*islice(items, CHUNK)], []),
         lambda chunk: parts(chunk, 1),
         run,
         RowCache(file, shape, np.float32),

@@ -27,7 +27,6 @@ from .resizing import PREPARATION, InputSize, prepare
 FIRST_CHUNK = 8  # pictures that are looked up, computed and kept together at first
 CHUNK = 64  # … and afterwards, or fewer, …
 CHUNK_BYTES = 32_000_000  # … where files are large
-READERS = 4  # threads that read and hash files
 LARGE = 16_000_000  # bytes of a result from which it is kept in a file, not in memory
 
 
@@ -88,11 +87,9 @@ def compute(
     def batches(items: list[Item]) -> list[list[Item]]:
         return parts(items, max(1, engine.batch // len(names)))
 
-    def chunks(pool: ThreadPoolExecutor) -> Iterator[list[Item]]:
-        return _chunks(pictures, load, pool)
-
     cache, result = RowCache(file, shape, dtype), RowCollector((*copies, *shape), dtype)
     about = {"total": total, "desc": describe, "unit": " pictures"}
+    chunks = _chunks(map(load, pictures))
     array = computed_once(chunks, batches, run, cache, result, about)
     if not len(array):
         raise UserInputError("There are no pictures; at least one is needed.")
@@ -104,12 +101,11 @@ def key_of(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()[:20]
 
 
-def _chunks(
-    pictures: Iterable, load: Callable[[Any], Item], pool: ThreadPoolExecutor
-) -> Iterator[list[Item]]:
-    """The pictures, loaded, a few at a time."""
-    pictures, count = iter(pictures), FIRST_CHUNK
-    while chunk := list(pool.map(load, islice(pictures, count))):
+def _chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """A few items at a time; fewer where they are large."""
+    # Not in threads, which take longer to start on a file than it takes to be read.
+    count = FIRST_CHUNK
+    while chunk := list(islice(items, count)):
         yield chunk
         size = sum(getattr(x.content, "nbytes", len(x.content)) for x in chunk)
         count = min(CHUNK, max(1, CHUNK_BYTES * len(chunk) // max(1, size)))
@@ -121,7 +117,7 @@ def parts(items: Any, step: int) -> list:
 
 
 def computed_once(
-    chunks: Callable[[ThreadPoolExecutor], Iterable[list[Item]]],
+    chunks: Iterable[list[Item]],
     batches: Callable[[list[Item]], Iterable[list[Item]]],
     run: Callable[[list[Item]], Iterable[np.ndarray]],
     cache: RowCache,
@@ -130,18 +126,12 @@ def computed_once(
 ) -> np.ndarray:
     """The rows of all items, (keys, …) of each, from the cache or computed.
 
-    `chunks` is given threads that read files; `run` computes all rows of a batch;
-    `about` is for the progress bar. Ctrl-C and errors do not wait for batches that have
-    not begun, and what is finished is cached.
+    `run` computes all rows of a batch; `about` is for the progress bar. Ctrl-C and
+    errors do not wait for batches that have not begun, and what is finished is cached.
     """
-    with (
-        cache,
-        ThreadPoolExecutor(READERS) as readers,
-        ExitStack() as stack,
-        progress_bar(**about) as progress,
-    ):
+    with cache, ExitStack() as stack, progress_bar(**about) as progress:
         pool: ThreadPoolExecutor | None = None
-        for chunk in chunks(readers):
+        for chunk in chunks:
             rows = cache.get([key for item in chunk for key in item.keys])
             absent = {
                 item.keys[0]: item

@@ -211,7 +211,7 @@ def _path(path: str | PathLike) -> Path:
     """A path given by a user; what is neither a file nor named like one is refused."""
     with suppress(UserInputError):
         result = files.as_path(path)
-        if os.path.lexists(result) or result.suffix.lower() in EXTENSIONS:
+        if result.suffix.lower() in EXTENSIONS or os.path.lexists(result):
             return result
     raise UserInputError(
         f"{validation.shown(str(path))} is no picture file and no folder of pictures. "

@@ -48,7 +48,7 @@ def sentence_features(
     cache = RowCache(file, (width,) if is_averaged else (-1, width), dtype)
     result = RowCollector((width,), dtype)
     about = {"total": len(ids), "desc": describe, "unit": " sentences"}
-    return computed_once(lambda _: _chunks(ids), _batches, run, cache, result, about)
+    return computed_once(_chunks(ids), _batches, run, cache, result, about)
 
 
 def token_states(
