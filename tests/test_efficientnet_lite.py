@@ -73,11 +73,12 @@ def test_the_files_are_those_of_the_record_and_pass_as_foreign(variant, precisio
 
 
 @pytest.mark.parametrize("size", [(224, 224), (75, 130)])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("variant", SCALING)
-def test_the_shape_of_every_output_is_known_without_the_file(variant, size):
+def test_the_shape_of_every_output_is_known_without_the_file(variant, precision, size):
     blocks = list(block_layers(variant))
     names = ("features", "probabilities", *blocks, *pooled(blocks))
-    for value in extract(bundled_path(variant), names, size).graph.output:
+    for value in extract(bundled_path(variant, precision), names, size).graph.output:
         sides = [side.dim_value for side in value.type.tensor_type.shape.dim[1:]]
         assert output_shape(variant, (value.name,), size) == tuple(sides), value.name
     channels = sum(output_shape(variant, (block,), size)[-1] for block in blocks)

@@ -59,10 +59,10 @@ def test_importing_the_package_imports_nothing_large_and_none_of_its_modules():
     assert run_python(program) == "[]"
 
 
-def test_features_that_are_cached_wait_for_nothing_that_computes_them(
+def test_reading_cached_features_imports_nothing_that_computes_them(
     tmp_path, monkeypatch
 ):
-    """The imports took three quarters of a second call in a fresh process."""
+    """Of a second call in a new process these imports took 75 % of the time."""
     monkeypatch.setenv("TLCOURSE_CACHE", str(tmp_path))
     program = (
         "import sys, tlcourse as tl\n"

@@ -12,7 +12,8 @@ PUBLISHED = {  # Deitsch et al., Solar Energy 185 (2019), 455–468
     "published: VGG-19, fine-tuned on a GPU": 0.8842,
 }
 THIS_DEMO = "here: the frozen network, linear classifier"
-# A crack is a matter of texture as much as of objects. Chosen on training cells.
+# Of earlier blocks, too, since a crack is a matter of texture. They were chosen on
+# training cells.
 BLOCKS = ("block5c", "block6d", "block7a", "head")
 FORMATS = (".png", ".jpg", ".pdf", ".svg")
 _REPORT = """

@@ -348,11 +348,11 @@ gain = np.subtract(*(arms[name]["accuracies"] for name in names))
 print(f"{' − '.join(names)}: {gain.mean():+.1%} ± {gain.std(ddof=1) / np.sqrt(gain.size):.1%}")
 
 # %% [markdown]
-# Without any training of a layer, an SVM on the features of three sizes, with a second network (Lite2) beside them, comes
-# within two points of the highest mean. That one averages an SVM and the fine-tuned network. Its gain over the SVM is
-# more than two standard errors (the last line is mean ± standard error), but fine-tuning alone has nearly the same mean, so averaging
-# adds little. Both lines were picked from the list by their test accuracy, so each is probably a little too good, which is
-# a mistake that lesson 09 measures.
+# Without any training of a layer, an SVM on the features of three sizes, with a second network (Lite2) beside them,
+# comes within two points of the highest mean. That one averages an SVM and the fine-tuned network. Its gain over the
+# SVM is more than two standard errors (the last line is mean ± standard error), but fine-tuning alone has nearly the
+# same mean, so averaging adds little. Both lines were picked from the list by their test accuracy, so each is probably
+# a little too good, which is a mistake that lesson 09 measures.
 #
 # ## How many cells?
 #

@@ -1,12 +1,12 @@
 """Solar cells: what was tried to fine-tune further, chosen on training cells alone.
 
-A quarter of each split's training cells stays out as validation; test cells are not
-read. Of ten arms on two splits some are ahead by chance: an arm has a place in
-`solar_arms`, which reads the test cells, if it is ahead by a point on both.
+A quarter of a split's training cells, 492, stays out as validation; test cells are not
+read. Paired differences of less than two points are noise, and one of ten arms may be
+ahead by more by chance: what is clearly ahead has a place in `solar_arms`, which reads
+the test cells of five splits.
 """
 
 import numpy as np
-from records import mean_sd, mean_se
 
 import tlcourse as tl
 from tlcourse.features.augment import FLIPS
@@ -19,7 +19,7 @@ import tensorflow as tf  # noqa: E402
 from tlcourse.training.keras_fit import Tail  # noqa: E402
 from tlcourse.training.preparation import Preparation, Settings  # noqa: E402
 
-SEEDS = (0, 1)
+SEEDS = (0,)
 SHARE = 0.25  # of the training cells that validate
 MOMENTUM = 0.98  # of the average of weights: over some 50 steps, half an epoch
 ALPHA = 0.2  # of mixup's beta distribution (H. Zhang et al., "mixup", ICLR 2018)
@@ -44,18 +44,16 @@ SETTINGS = {"batch_size": 16, "learning_rate": 3.5e-4, "label_smoothing": 0.1}
 
 
 def solar_training() -> dict:
-    """Each arm's weighted accuracy on validation cells, and what it is over the base."""
+    """Each arm's weighted accuracy on the validation cells, and that less the base's."""
     scores: dict[str, list[float]] = {}
     for seed in SEEDS:
         for arm, score in arms_of_split(seed):
             scores.setdefault(arm, []).append(score)
             print(f"split {seed}: {arm}: {score:.4f}", flush=True)
-    base = scores[BASE]
     return {
         arm: {
-            **mean_sd(each),
             "accuracies": [round(score, 4) for score in each],
-            "minus_base": mean_se(np.subtract(each, base)),
+            "minus_base": np.subtract(each, scores[BASE]).round(4).tolist(),
         }
         for arm, each in scores.items()
     }

@@ -124,24 +124,33 @@ def _set_input_size(model: "onnx.ModelProto", size: tuple[int, int]) -> None:
 
 
 def bundled_engine(
-    path: Path, outputs: tuple[str, ...], size: tuple[int, int], key: str
+    variant: str,
+    precision: str,
+    outputs: tuple[str, ...],
+    size: tuple[int, int],
+    key: str,
 ) -> engines.Engine:
     """Make the engine for the part of a bundled file; several outputs side by side.
 
-    The file is read once the engine runs: rows that are cached need neither it nor the
-    library that reads it.
+    The network is loaded when the engine first runs, so that cached rows are returned
+    without an import of onnx.
     """
-    variant = path.stem.removesuffix("_int8")
+
+    def content() -> bytes:
+        path = bundled_path(variant, precision)  # checked again: it may have changed
+        return extract(path, outputs, size).SerializeToString()
+
     shape = output_shape(variant, outputs, size)
-    return engines.OnnxEngine(
-        lambda: extract(path, outputs, size).SerializeToString(), key, shape, outputs
-    )
+    return engines.OnnxEngine(content, key, shape, outputs)
 
 
 def output_shape(
-    variant: str, outputs: tuple[str, ...], size: tuple[int, int]
+    variant: str, outputs: Sequence[str], size: tuple[int, int]
 ) -> tuple[int, ...]:
-    """Shape of these outputs for one picture, see `extract`; several side by side."""
+    """The shape of these outputs for one picture, concatenated along the last axis.
+
+    `outputs` and `size` are those of `extract`.
+    """
     shapes: dict[str, tuple[int, ...]] = dict(block_shapes(variant, size))
     for block, shape in list(shapes.items()):
         shapes |= dict.fromkeys(pooled([block]), shape[-1:])

@@ -62,8 +62,8 @@ class PretrainedModel:
         self.is_bundled = not self.recipe.application
         self._digests: dict[str, str] = {}  # of the Keras networks as they were built
         if self.is_bundled:
-            self._path = conversion.bundled_path(name, precision)
-            self._sha256 = read_card("weights").files[self._path.name]
+            file = conversion.bundled_path(name, precision)
+            self._sha256 = read_card("weights").files[file.name]
         elif precision == "int8":
             raise UserInputError(f"{name} has no int8 file; the bundled networks have.")
         else:
@@ -281,7 +281,7 @@ class PretrainedModel:
         if not self.is_bundled or not is_new:
             return conversion.compile_network(keras_network())
         key = hashlib.sha256(f"{self._sha256} {outputs}".encode()).hexdigest()
-        made_of = (self._path, outputs, self.input_size, key)
+        made_of = (self.name, self.precision, outputs, self.input_size, key)
         return engines.remembered(made_of, lambda: conversion.bundled_engine(*made_of))
 
     def _part(self, blocks: Sequence[str], is_pooled: bool) -> "keras.Model":
