@@ -19,6 +19,26 @@ PEERS_PYTHON = ROOT / ".venv-peers" / SCRIPTS
 REST = 0.3  # seconds between two turns, in which the last arm's threads go to sleep
 
 
+@dataclass
+class Options:
+    """How much work is done."""
+
+    rounds: int = 7
+    pictures: int = 1000
+    many_pictures: int = 100_000
+    sentences: int = 256
+    seeds: int = 5
+    epochs: int = 12
+    cells: int | None = None
+    work: Path = Path()
+
+    def new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.work))
+
+
+QUICK = Options(2, 64, 256, 32, 2, 1, 64)
+
+
 class BenchError(Exception):
     """What prevented a measurement, in a sentence."""
 

@@ -4,6 +4,7 @@ import sys
 from collections import namedtuple
 
 import bench
+import bench_training
 import numpy as np
 import pytest
 import records
@@ -86,7 +87,9 @@ def test_speeds_of_different_results_are_refused():
 def test_a_training_is_compared_with_a_peers_first_epoch_close_to_its_best():
     keras = [[[1, 0.5], [2, 0.9], [3, 0.904]], [[2, 0.5], [4, 0.7], [6, 0.7]]]
     own = [[[0.5, 0.9], [1, 0.9]], [[0.5, 0.8], [2, 0.7]]]
-    found = bench.training_summary({"Keras": keras, "PyTorch": keras, "tlcourse": own})
+    found = bench_training.training_summary(
+        {"Keras": keras, "PyTorch": keras, "tlcourse": own}
+    )
     best, probe = found["arms"]["Keras: at its best"], "features and probe, Keras"
     assert best["epochs"] == 2 and best["accuracy"]["mean"] == 0.8
     assert found["differences"][probe] == {"mean": 0.05, "se": 0.05, "n": 2}
