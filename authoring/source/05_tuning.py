@@ -331,11 +331,11 @@ print(f"fine-tuned   {mean:.2%} ± {sd:.2%}: {verdict} the published {published:
 # which we do not know. So a small network, trained on two processor cores, is about as good on these cells as their
 # large one was on a graphics card. The numbers do not show more than that.
 #
-# How much of it needs fine-tuning? `make results` put features of up to three picture sizes, from 224 to 448 pixels, side
-# by side, and trained two classifiers on them, the linear probe and a support vector machine (SVM) with a Gaussian kernel.
-# ("int8": computed in 8-bit integers, which is faster.) It also fine-tuned for seven epochs only, with other
-# settings than above, averaged the probabilities predicted for each test cell and for three flips of it ("four views"), and
-# averaged networks with an SVM. The same five splits, mean ± standard deviation:
+# How much of it needs fine-tuning? `make results` put features of up to three picture sizes, from 224 to 448 pixels,
+# side by side, and trained two classifiers on them, the linear probe and a support vector machine (SVM) with a Gaussian
+# kernel. ("int8": computed in 8-bit integers, which is faster.) It also fine-tuned for seven epochs only, with other
+# settings than above, averaged the probabilities predicted for each test cell and for three flips of it (its "views"),
+# and averaged networks with an SVM. The same five splits, mean ± standard deviation:
 
 # %%
 arms = {name: result for name, result in tl.results("solar_arms.arms").items() if result["n"] == 5}
