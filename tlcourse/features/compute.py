@@ -144,8 +144,9 @@ def computed_once(
             jobs: dict[Future, list[Item]] = {}
             computed: dict[bytes, np.ndarray] = {}
             try:
-                for batch in batches([*absent.values()]) if pool else ():
-                    jobs[pool.submit(run, batch)] = batch
+                if pool:
+                    for batch in batches([*absent.values()]):
+                        jobs[pool.submit(run, batch)] = batch
                 for job in jobs:
                     job.result()
             finally:
