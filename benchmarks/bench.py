@@ -47,6 +47,7 @@ from runner import (
     run_once,
 )
 
+from tlcourse.features.cache import RowCache
 from tlcourse.features.compute import CHUNK, parts
 
 LARGEST_DIFFERENCE = 1e-3  # of the largest feature, between arms that are compared
@@ -346,8 +347,6 @@ def growth(options: Options) -> dict:
 
     Its file has just been written, so the system has it in memory.
     """
-    from tlcourse.features.cache import RowCache
-
     sizes, random = {}, np.random.default_rng(0)
     looked_up = min(LOOKED_UP, options.pictures)
     for size, number in ("few", options.pictures), ("many", options.many_pictures):

@@ -35,6 +35,7 @@ FEATURES = {  # what is side by side: network, precision and size of each
     ],
 }
 FINE_TUNINGS = {224: ("block4a", 7), 300: ("block5a", 4)}  # first block and epochs
+SETTINGS = {"batch_size": 16, "learning_rate": 3.5e-4, "label_smoothing": 0.1}
 VIEWS = "fine-tuned at {}, four views"
 ENSEMBLES = {  # whose probabilities are averaged
     "probe and SVM": ("probe: three sizes", "SVM: three sizes"),
@@ -170,11 +171,9 @@ def fine_tuned(train: Split, test: Split, size: int, seed: int) -> list[np.ndarr
         validation=0,
         sample_weight=train.weights,
         epochs=epochs,
-        batch_size=16,
-        learning_rate=3.5e-4,
-        label_smoothing=0.1,
         cache=False,  # each split pays for its own activations
         seed=seed,
+        **SETTINGS,
     )
     cells = np.asarray(test.images)
     views = [cells, cells[:, :, ::-1], cells[:, ::-1], cells[:, ::-1, ::-1]]

@@ -19,28 +19,25 @@ import tensorflow as tf  # noqa: E402
 from tlcourse.training.keras_fit import Tail  # noqa: E402
 from tlcourse.training.preparation import Preparation, Settings  # noqa: E402
 
+from .solar_arms import LITE0, LITE2, SETTINGS  # noqa: E402
+
 SEEDS = (0, 1)
 SHARE = 0.25  # of the training cells that validate
 MOMENTUM = 0.98  # of the average of weights: over some 50 steps, half an epoch
 ALPHA = 0.2  # of mixup's beta distribution (H. Zhang et al., "mixup", ICLR 2018)
-LITE0, LITE2 = "efficientnet_lite0", "efficientnet_lite2"
-PREPARATIONS = {  # name → network, pixels, first block that is trained
-    "224 pixels": (LITE0, 224, "block4a"),
-    "300 pixels": (LITE0, 300, "block5a"),
-    "448 pixels": (LITE0, 448, "block5a"),
-    "Lite2, 260 pixels": (LITE2, 260, "block4a"),
-}
-TRAININGS = {  # arm → preparation, epochs, whether pairs of cells are mixed
-    "7 epochs": ("224 pixels", 7, False),
-    "mixup": ("224 pixels", 7, True),
-    "21 epochs": ("224 pixels", 21, False),
-    "300 pixels": ("300 pixels", 4, False),
-    "448 pixels": ("448 pixels", 4, False),
-    "Lite2": ("Lite2, 260 pixels", 7, False),
+# Network, pixels and first block that is trained → arm → epochs, whether cells are mixed
+TRAININGS = {
+    (LITE0, 224, "block4a"): {
+        "7 epochs": (7, False),
+        "mixup": (7, True),
+        "21 epochs": (21, False),
+    },
+    (LITE0, 300, "block5a"): {"300 pixels": (4, False)},
+    (LITE0, 448, "block5a"): {"448 pixels": (4, False)},
+    (LITE2, 260, "block4a"): {"Lite2": (7, False)},
 }
 BASE = "7 epochs"
 ENSEMBLES = (("7 epochs", "300 pixels"), ("7 epochs", "300 pixels", "Lite2"))
-SETTINGS = {"batch_size": 16, "learning_rate": 3.5e-4, "label_smoothing": 0.1}
 
 
 def solar_training() -> dict:
@@ -63,14 +60,13 @@ def arms_of_split(seed: int):
     """(arm, accuracy) of every training, of its averaged weights, of ensembles."""
     train, held = parts(seed)
     predicted: dict[str, np.ndarray] = {}
-    name, preparation = "", None
-    for arm, (needed, epochs, is_mixed) in TRAININGS.items():
-        if needed != name:
-            name, preparation = needed, prepare(needed, train, held, seed)
-        plain, averaged = trained(preparation, epochs, is_mixed, seed)
-        predicted |= {arm: plain, f"{arm}, averaged weights": averaged}
-        for each in (arm, f"{arm}, averaged weights"):
-            yield each, accuracy(predicted[each], held)
+    for network, arms in TRAININGS.items():
+        preparation = prepare(*network, train, held, seed)
+        for arm, (epochs, is_mixed) in arms.items():
+            plain, averaged = trained(preparation, epochs, is_mixed, seed)
+            found = {arm: plain, f"{arm}, averaged weights": averaged}
+            yield from ((name, accuracy(each, held)) for name, each in found.items())
+            predicted |= found
     for several in ENSEMBLES:
         mean = np.mean([predicted[arm] for arm in several], axis=0)
         yield " and ".join(several), accuracy(mean, held)
@@ -84,8 +80,9 @@ def parts(seed: int):
     return cells.select(np.sort(train)), cells.select(np.sort(held))
 
 
-def prepare(name: str, train, held, seed: int) -> Preparation:
-    network, size, first_block = PREPARATIONS[name]
+def prepare(
+    network: str, size: int, first_block: str, train, held, seed: int
+) -> Preparation:
     return tl.prepare_fine_tuning(
         tl.load_pretrained_model(network, input_size=size),
         train.images,
@@ -147,7 +144,10 @@ def mixed(cells, labels, weights):
 
 
 class AverageWeights(keras.callbacks.Callback):
-    """An exponential moving average of the trained weights, step by step."""
+    """An exponential moving average of the trained weights, step by step.
+
+    Keras' SwapEMAWeights needs an optimizer that was built for it, which `Tail`'s is not.
+    """
 
     def on_train_begin(self, logs=None) -> None:
         self._weights = self.model.trainable_weights

@@ -126,12 +126,10 @@ def test_solar_arms(one_epoch, few, monkeypatch):
 
 
 def test_solar_training(few, monkeypatch):
-    preparations = {"small": ("efficientnet_lite0", 75, "block7a")}
-    trainings = {"base": ("small", 1, False), "mixup": ("small", 2, True)}
+    small = ("efficientnet_lite0", 75, "block7a")
+    trainings = {"base": (1, False), "mixup": (2, True)}
+    constants(monkeypatch, solar_training, TRAININGS={small: trainings})
     constants(monkeypatch, solar_training, BASE="base", ENSEMBLES=[("base", "mixup")])
-    constants(
-        monkeypatch, solar_training, PREPARATIONS=preparations, TRAININGS=trainings
-    )
     monkeypatch.setitem(solar_training.SETTINGS, "batch_size", 4)
     found = json.loads(json.dumps(solar_training.solar_training()))
     averaged = {f"{arm}, averaged weights" for arm in trainings}

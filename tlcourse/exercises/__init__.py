@@ -114,7 +114,7 @@ class Check:
         self._hints[exercise.number] = count
         more = "The solution is folded away below the exercise."
         if count < len(hints):
-            more = cards.MORE
+            more = "Ask again for more."
         return _Text(f"Hint {count} of {len(hints)}: {hints[count - 1]} {more}")
 
     def progress(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from ..foreign_text import escape_attribute, escape_html, preformatted
 from ..progress import in_notebook
 from ..server import UPLOAD
+from .table import HINTS
 
 # State of a verdict → its sign, and the colour behind it: white is read on each.
 MARKS = {
@@ -21,7 +22,6 @@ MARKS = {
     "not attempted yet": ("○", "#5a5a5a"),
 }
 OTHER = ("!", "#5a5a5a")
-MORE = "Ask again for more."  # ends every hint but the last
 BADGE = "color: white; border-radius: 4px; padding: 2px 8px; font-weight: bold"
 FRAME = "border-left: 4px solid; padding: 2px 12px; max-width: 60em; line-height: 1.5"
 
@@ -55,7 +55,7 @@ def with_hints(card: str, number: str, hint: Callable[[], str]) -> Any:
         text = hint()
         hints.value += f'<div role="status" style="{FRAME}">{escape_html(text)}</div>'
         button.description = "Show another hint"
-        button.disabled = not text.endswith(MORE)
+        button.disabled = text.startswith(f"Hint {len(HINTS)} ")
 
     button.on_click(show)
     row = ipywidgets.HBox([button, call])

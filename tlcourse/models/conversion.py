@@ -7,7 +7,6 @@ the weights as Keras has them: so it is run as it is, and read for the Keras net
 import gc
 import hashlib
 import json
-import math
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -110,16 +109,18 @@ def replace_weights(
 
 
 def _set_input_size(model: "onnx.ModelProto", size: tuple[int, int]) -> None:
-    """Change the height and width in the shapes of a network's input and outputs."""
+    """Change the height and width of a network's input, and leave those behind it open.
+
+    `output_shape` says what they are.
+    """
     graph = model.graph
     sides = graph.input[0].type.tensor_type.shape.dim[1:3]
-    before = [side.dim_value for side in sides]
-    for value in (*graph.input, *graph.output):
+    for side, pixels in zip(sides, size, strict=True):
+        side.dim_value = pixels
+    for value in graph.output:
         shape = value.type.tensor_type.shape.dim
-        spatial = shape[1:3] if len(shape) == 4 else ()
-        for side, old, new in zip(spatial, before, size, strict=False):
-            stride = 2 ** round(math.log2(old / side.dim_value))
-            side.dim_value = -(-new // stride)
+        for side in shape[1:3] if len(shape) == 4 else ():
+            side.Clear()
     del graph.value_info[:]
 
 
